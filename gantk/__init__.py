@@ -1,0 +1,167 @@
+"""Pipelines for image-to-image and sequence GANs on Keras 3, TensorFlow and JAX.
+
+Everything a plugin author needs is a name of this package. Names are imported on first use, so
+`import gantk` loads no framework.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from gantk.config.components import (
+        AdversarialLossChoice,
+        Component,
+        DiscriminatorChoice,
+        GeneratorChoice,
+        MetricChoice,
+        ModelChoice,
+        PairwiseLossChoice,
+        SourceChoice,
+        TransformChoice,
+    )
+    from gantk.engine.image_pool import ImagePool
+    from gantk.engine.model import AdversarialModel
+    from gantk.engine.model_context import ModelContext
+    from gantk.engine.options import OptimizerOptions
+    from gantk.errors import ConfigError, GantkError, InternalError, PluginError, RunFailed, UsageError
+    from gantk.hookspecs import HOOK_API_VERSION, hookimpl
+    from gantk.pipeline.stage_context import StageContext
+    from gantk.protocols import (
+        AdversarialLoss,
+        Artifact,
+        EvaluationData,
+        Item,
+        Metric,
+        MetricResult,
+        PairwiseLoss,
+        Source,
+        Stage,
+        Transform,
+        Translator,
+    )
+    from gantk.specs import (
+        DiscriminatorSpec,
+        GeneratorOptions,
+        GeneratorSpec,
+        Layout,
+        LossSpec,
+        MetricSpec,
+        ModelSpec,
+        Options,
+        SourceOptions,
+        SourceSpec,
+        StageSpec,
+        TransformSpec,
+    )
+
+_MODULES = {
+    "gantk.config.components": (
+        "AdversarialLossChoice",
+        "Component",
+        "DiscriminatorChoice",
+        "GeneratorChoice",
+        "MetricChoice",
+        "ModelChoice",
+        "PairwiseLossChoice",
+        "SourceChoice",
+        "TransformChoice",
+    ),
+    "gantk.engine.image_pool": ("ImagePool",),
+    "gantk.engine.model": ("AdversarialModel",),
+    "gantk.engine.model_context": ("ModelContext",),
+    "gantk.engine.options": ("OptimizerOptions",),
+    "gantk.errors": ("ConfigError", "GantkError", "InternalError", "PluginError", "RunFailed", "UsageError"),
+    "gantk.hookspecs": ("HOOK_API_VERSION", "hookimpl"),
+    "gantk.pipeline.stage_context": ("StageContext",),
+    "gantk.protocols": (
+        "AdversarialLoss",
+        "Artifact",
+        "EvaluationData",
+        "Item",
+        "Metric",
+        "MetricResult",
+        "PairwiseLoss",
+        "Source",
+        "Stage",
+        "Transform",
+        "Translator",
+    ),
+    "gantk.specs": (
+        "DiscriminatorSpec",
+        "GeneratorOptions",
+        "GeneratorSpec",
+        "Layout",
+        "LossSpec",
+        "MetricSpec",
+        "ModelSpec",
+        "Options",
+        "SourceOptions",
+        "SourceSpec",
+        "StageSpec",
+        "TransformSpec",
+    ),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'gantk' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+__all__ = [
+    "HOOK_API_VERSION",
+    "AdversarialLoss",
+    "AdversarialLossChoice",
+    "AdversarialModel",
+    "Artifact",
+    "Component",
+    "ConfigError",
+    "DiscriminatorChoice",
+    "DiscriminatorSpec",
+    "EvaluationData",
+    "GantkError",
+    "GeneratorChoice",
+    "GeneratorOptions",
+    "GeneratorSpec",
+    "ImagePool",
+    "InternalError",
+    "Item",
+    "Layout",
+    "LossSpec",
+    "Metric",
+    "MetricChoice",
+    "MetricResult",
+    "MetricSpec",
+    "ModelChoice",
+    "ModelContext",
+    "ModelSpec",
+    "OptimizerOptions",
+    "Options",
+    "PairwiseLoss",
+    "PairwiseLossChoice",
+    "PluginError",
+    "RunFailed",
+    "Source",
+    "SourceChoice",
+    "SourceOptions",
+    "SourceSpec",
+    "Stage",
+    "StageContext",
+    "StageSpec",
+    "Transform",
+    "TransformChoice",
+    "TransformSpec",
+    "Translator",
+    "UsageError",
+    "hookimpl",
+]

@@ -1,0 +1,67 @@
+"""Files that are there whole or not at all: written under a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from gantk.errors import RunFailed
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for writing that appears under its name only when the block ends well.
+
+    The content and the folder entry are on disk when the block has ended.
+
+    Raises:
+        RunFailed: The disk is full. Nothing is left behind, and an older file stays as it was.
+    """
+    # File systems limit a name to 255 bytes; the suffix must fit behind a name that is already that long.
+    stem = path.name.encode()[:200].decode(errors="ignore")
+    temporary = path.with_name(f".{stem}.tmp-{uuid.uuid4().hex[:12]}")
+    try:
+        with open(temporary, "xb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise RunFailed(
+                f"No space is left to write {path}.", hint="Free some space, then run the same command again."
+            ) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file in one step. See `atomic_file`."""
+    with atomic_file(path) as stream:
+        stream.write(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a UTF-8 file in one step. See `atomic_file`."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file, indented, in one step. See `atomic_file`."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""The backend-neutral, compiled adversarial training step and what belongs to it."""

@@ -1,0 +1,192 @@
+"""What the factories of a plugin return: the small interfaces between gantk and a plugin.
+
+Nothing here needs to be inherited from; an object with these methods is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Field = "bytes | NDArray[np.uint8] | str"
+"""One field of a raw sample: an encoded image file, a decoded image (uint8, HWC), or text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One raw sample of a source, named but not read.
+
+    Args:
+        key: Unique in its source and the same on every machine: a POSIX path relative to the root,
+            a member name, a number.
+        domain: `A` or `B` (unpaired), `AB` (aligned), `image` or `text`.
+        split: `train`, `valid` or `test` where the source knows it; None lets the preparation
+            decide by a hash of `group`.
+        group: Items of one group never end in different splits. Empty: the key.
+        size: Bytes to read, for balancing the units of work; 0 where unknown.
+        stamp: Changes whenever the content does (`size-mtime_ns`, a hash, a seed).
+        locator: What `Source.read` needs to find it; opaque to gantk.
+    """
+
+    key: str
+    domain: str
+    split: str | None = None
+    group: str = ""
+    size: int = 0
+    stamp: str = ""
+    locator: str = ""
+
+
+class Source(Protocol):
+    """Raw samples. Built from its options alone, in the driver and again in every worker."""
+
+    def items(self) -> Iterator[Item]:
+        """Yield every item, in any order that is the same at every call on unchanged input.
+
+        Raises:
+            RunFailed: The input cannot be listed (a missing folder, an unreadable archive).
+        """
+        ...
+
+    def read(self, items: Sequence[Item]) -> Iterator[tuple[Item, Mapping[str, Any] | Exception]]:
+        """Read items, in the order given; the items of one call belong to one unit of work.
+
+        Yields:
+            `(item, fields)`, or `(item, error)` where this item cannot be read: it is then recorded
+            among the rejects and the rest goes on. `fields` maps a field name to an encoded image
+            file (`bytes`), a decoded image (`uint8`, height × width × 1, 3 or 4) or text (`str`).
+            Field names: `image` for the domains `A`, `B` and `image`; `A` and `B` (and any
+            more, such as `mask`) for `AB`; `text` for `text`.
+        """
+        ...
+
+
+class Transform(Protocol):
+    """A transform of one image."""
+
+    def __call__(self, image: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Transform one image.
+
+        Args:
+            image: uint8 in [0, 255], height × width × channels; float32 after `normalise`.
+            random: The only allowed source of randomness. The fields of one aligned sample are
+                transformed with generators in the same state, so a random crop cuts them alike.
+
+        Returns:
+            A new array (the input is never changed), contiguous.
+        """
+        ...
+
+
+class AdversarialLoss(Protocol):
+    """The two sides of an adversarial game, of unnormalised discriminator outputs (logits).
+
+    Both return a float32 scalar: the mean over batch and positions.
+    """
+
+    def discriminator_loss(self, real_logits: Any, fake_logits: Any) -> Any:
+        """Loss of the discriminator, to be minimised."""
+        ...
+
+    def generator_loss(self, fake_logits: Any, real_logits: Any | None = None) -> Any:
+        """Loss of the generator, to be minimised. `real_logits` is for relativistic losses."""
+        ...
+
+
+class PairwiseLoss(Protocol):
+    """A distance between a target and a prediction of the same shape; a float32 scalar, mean over all elements."""
+
+    def __call__(self, target: Any, prediction: Any) -> Any: ...
+
+
+class Translator(Protocol):
+    """A trained model, an untrained one, or a baseline, as a metric sees it."""
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """What it can do: `AtoB`, `BtoA`."""
+        ...
+
+    def __call__(self, direction: str, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Translate images, float32 in [-1, 1], batch × height × width × channels."""
+        ...
+
+
+class EvaluationData(Protocol):
+    """The prepared data, as a metric sees it."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of everything random in the evaluation."""
+        ...
+
+    def fields(self, split: str, domain: str) -> tuple[str, ...]:
+        """Names of the fields that samples of a split and domain hold; empty where there are none."""
+        ...
+
+    def images(self, split: str, domain: str, field: str = "image", limit: int | None = None) -> NDArray[np.float32]:
+        """Return images of one field, float32 in [-1, 1], batch × height × width × channels, in a fixed order."""
+        ...
+
+
+@dataclass(frozen=True)
+class MetricResult:
+    """What a metric found about one translator.
+
+    Args:
+        values: Named numbers, such as `{"psnr_background": 31.2}`.
+        units: The unit of each value, such as `{"psnr_background": "dB"}`.
+        better: `higher` or `lower` for each value that has a better end.
+        protocol: What a reader must know to compare the numbers: sample counts, sizes, classifier.
+        pictures: Pictures to show on the run's page: a caption → uint8 image, height × width × 3.
+    """
+
+    values: Mapping[str, float]
+    units: Mapping[str, str] = field(default_factory=dict)
+    better: Mapping[str, str] = field(default_factory=dict)
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    pictures: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Metric(Protocol):
+    """A measure of a translator on prepared data."""
+
+    def prepare(self, data: EvaluationData) -> None:
+        """Do once what does not depend on the translator: train a classifier, compute statistics."""
+        ...
+
+    def evaluate(self, translator: Translator, data: EvaluationData) -> MetricResult:
+        """Measure one translator."""
+        ...
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a stage leaves for later stages.
+
+    Args:
+        path: A file or folder inside the run directory (or a data cache beside it).
+        digest: A hash of the content: later stages are skipped while it stays the same.
+    """
+
+    path: Path
+    digest: str
+
+
+class Stage(Protocol):
+    """One step of a pipeline."""
+
+    def run(self, context: Any) -> Mapping[str, Artifact]:
+        """Do the work and return the artifacts that the stage's spec says it produces.
+
+        Args:
+            context: A `StageContext`: the run directory, the stage's own folder, the artifacts of
+                earlier stages, the seed and the progress display.
+        """
+        ...

@@ -1,0 +1,236 @@
+"""The frozen records that plugins return from their hooks.
+
+A record names a thing, says how to configure it (`options`, a pydantic model that imports no
+framework) and where to find it (`factory`, a string, imported when the thing is used). Listing,
+schema, validation and shell completion read records only and so never load TensorFlow or JAX.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Layout = Literal["unpaired", "aligned", "single", "text"]
+"""How the samples of a data set hang together.
+
+`unpaired`: two independent domains, `A` and `B`. `aligned`: every sample holds both `A` and `B`.
+`single`: one domain, `image`. `text`: one domain, `text`.
+"""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*(-[a-z0-9_]+)*\Z")
+_FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")
+
+
+class Options(BaseModel):
+    """Base class of every options model: frozen, unknown keys refused, defaults validated.
+
+    A string literal under a field is its description in `gantk plugins show` and in the schema.
+
+    Example:
+        ```python
+        class ResNetOptions(Options):
+            blocks: int = Field(9, ge=0)
+            "Residual blocks at the lowest resolution."
+        ```
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        use_attribute_docstrings=True,
+        arbitrary_types_allowed=True,
+    )
+
+
+class GeneratorOptions(Options):
+    """Base class for the options of image generators."""
+
+    @property
+    def size_multiple(self) -> int:
+        """Height and width of an input must be multiples of this many pixels."""
+        return 1
+
+
+class SourceOptions(Options):
+    """Base class for the options of data sources."""
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of the samples that a source with these options yields."""
+        return "single"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What every record says.
+
+    Args:
+        name: The name in a pipeline file: lower case, digits, `_` and `-`. A third party's record is
+            addressed as `plugin/name`.
+        factory: `package.module:attribute`, a callable, imported when the thing is first used.
+        summary: One sentence for `gantk plugins list`.
+        options: The options model; `Options` itself takes none.
+        reference: The paper or specification, best as `Author Year, section, link`.
+
+    Raises:
+        ValueError: A name or factory that does not have the form above.
+        TypeError: `options` that is not a subclass of `Options`.
+    """
+
+    kind: ClassVar[str]
+
+    name: str
+    factory: str
+    summary: str
+    options: type[Options] = Options
+    reference: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _NAME.match(self.name):
+            raise ValueError(
+                f"{type(self).__name__}.name must be lower case letters, digits, '_' and '-', "
+                f"starting with a letter. Received: {self.name!r}"
+            )
+        if not isinstance(self.factory, str) or not _FACTORY.match(self.factory):
+            raise ValueError(
+                f"{type(self).__name__}.factory must be a string 'package.module:attribute'. Received: {self.factory!r}"
+            )
+        if not (isinstance(self.options, type) and issubclass(self.options, Options)):
+            raise TypeError(
+                f"{type(self).__name__}.options must be a subclass of gantk.Options. Received: {self.options!r}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorSpec(Spec):
+    """A generator network.
+
+    `factory(options, *, input_shape, output_channels) -> keras.Model`. `input_shape` is
+    `(height | None, width | None, channels)`; images are float, channels last, in [-1, 1] on both
+    sides. `options` derives from `GeneratorOptions` where sizes are restricted.
+
+    Example:
+        ```python
+        GeneratorSpec(
+            name="resnet",
+            factory="gantk_networks.resnet:build",
+            options=ResNetOptions,
+            summary="Residual image-to-image generator.",
+            reference="Johnson 2016; Zhu 2017, appendix 7.2",
+        )
+        ```
+    """
+
+    kind: ClassVar[str] = "generator"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscriminatorSpec(Spec):
+    """A discriminator network.
+
+    `factory(options, *, input_shape) -> keras.Model` from an image batch to logits of any shape
+    `(batch, ...)`; no sigmoid at the end, since the losses take logits.
+    """
+
+    kind: ClassVar[str] = "discriminator"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSpec(Spec):
+    """A loss.
+
+    `factory(options)` returns, by `role`, an `AdversarialLoss` (`adversarial`: of logits) or a
+    `PairwiseLoss` (`pairwise`: of a target and a prediction).
+    """
+
+    kind: ClassVar[str] = "loss"
+
+    role: Literal["adversarial", "pairwise"] = "adversarial"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformSpec(Spec):
+    """A transform of one image, at preparation or at training time.
+
+    `factory(options)` returns a `Transform`.
+
+    Args:
+        at_preparation: False for a transform whose result is no longer 8-bit (`normalise`): it may
+            stand only among the training transforms.
+    """
+
+    kind: ClassVar[str] = "transform"
+
+    at_preparation: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec(Spec):
+    """An adversarial set-up that ties networks and losses together.
+
+    `factory(options, context) -> AdversarialModel`, where `context` is a `ModelContext`.
+
+    Args:
+        layout: The layout of the data it trains on.
+    """
+
+    kind: ClassVar[str] = "model"
+
+    layout: Layout
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSpec(Spec):
+    """Where raw samples come from. `factory(options) -> Source`; `options` derives from `SourceOptions`."""
+
+    kind: ClassVar[str] = "source"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSpec(Spec):
+    """A measure of a trained model. `factory(options) -> Metric`."""
+
+    kind: ClassVar[str] = "metric"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSpec(Spec):
+    """A step of a pipeline. `factory(options) -> Stage`.
+
+    Args:
+        consumes: Names of the artifacts it needs from earlier stages (`dataset`, `model`, …).
+        produces: Names of the artifacts it leaves for later stages.
+        checks_itself: True for a stage that finds out by itself what is still to do, and is therefore
+            run even where nothing about it has changed (`prepare` looks at the input files).
+        resumable: True for a stage that continues where an interrupted run left it, when
+            `StageContext.resume` says so. Such a stage is never begun anew over its own unfinished work.
+        may_change: Options that may differ between a run and its continuation (`epochs`, `log_every`).
+    """
+
+    kind: ClassVar[str] = "stage"
+
+    consumes: tuple[str, ...] = ()
+    produces: tuple[str, ...] = ()
+    checks_itself: bool = False
+    resumable: bool = False
+    may_change: frozenset[str] = frozenset()
+
+
+KINDS: dict[str, type[Spec]] = {
+    spec.kind: spec
+    for spec in (
+        GeneratorSpec,
+        DiscriminatorSpec,
+        LossSpec,
+        TransformSpec,
+        ModelSpec,
+        SourceSpec,
+        MetricSpec,
+        StageSpec,
+    )
+}
+"""Every extension point by the word a pipeline file and `gantk plugins list` use for it."""
