@@ -1,0 +1,86 @@
+"""Every metric of every candidate, into one JSON file with protocols and pictures."""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from gantk.atomic_files import write_bytes, write_json
+from gantk.errors import InternalError
+from gantk.protocols import EvaluationData, Metric, MetricResult, Translator
+
+if TYPE_CHECKING:
+    from gantk.config import Component
+
+logger = logging.getLogger("gantk.evaluation")
+
+
+def evaluate(
+    metrics: Sequence[Component],
+    candidates: Mapping[str, Translator],
+    data: EvaluationData,
+    directory: Path,
+) -> list[dict[str, Any]]:
+    """Measure candidates and write `evaluation.json`, with its pictures beside it.
+
+    Args:
+        metrics: The metrics to compute.
+        candidates: What to measure, by name: `trained`, `untrained`, `identity`.
+        data: Prepared data.
+        directory: Where `evaluation.json` and `pictures/` go; it exists.
+
+    Returns:
+        One entry a metric and candidate, as written under the key `metrics`: name, candidate, values, units,
+        better, protocol, pictures (caption → path relative to `directory`).
+    """
+    entries = []
+    for component in metrics:
+        metric: Metric = component.create()
+        metric.prepare(data)
+        for name, translator in candidates.items():
+            result = metric.evaluate(translator, data)
+            if not isinstance(result, MetricResult):
+                raise InternalError(
+                    f"Metric {component.name!r} must return a MetricResult. Received: {type(result).__name__}"
+                )
+            entries.append(_entry(component, name, result, directory))
+            logger.info("%s of %s: %s", component.name, name, _in_words(result))
+    write_json(directory / "evaluation.json", {"metrics": entries})
+    return entries
+
+
+def _entry(component: Component, candidate: str, result: MetricResult, directory: Path) -> dict[str, Any]:
+    pictures = {}
+    for caption, pixels in result.pictures.items():
+        stem = re.sub(r"[^a-z0-9]+", "-", f"{component.name} {candidate} {caption}".lower()).strip("-")
+        path = directory / "pictures" / f"{stem}.png"
+        path.parent.mkdir(exist_ok=True)
+        encoded = io.BytesIO()
+        Image.fromarray(np.asarray(pixels, np.uint8)).save(encoded, "PNG")
+        write_bytes(path, encoded.getvalue())
+        pictures[caption] = path.relative_to(directory).as_posix()
+    return {
+        "name": component.name,
+        "candidate": candidate,
+        # JSON has no NaN and no infinity; such a value is null.
+        "values": {key: float(value) if math.isfinite(value) else None for key, value in result.values.items()},
+        "units": dict(result.units),
+        "better": dict(result.better),
+        "protocol": {"options": component.to_plain(), **result.protocol},
+        "pictures": pictures,
+    }
+
+
+def _in_words(result: MetricResult) -> str:
+    return ", ".join(
+        f"{key} {value:.4g}{' ' + result.units[key] if key in result.units else ''}"
+        for key, value in result.values.items()
+    )
