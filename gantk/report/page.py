@@ -1,0 +1,158 @@
+"""From what a run directory holds to one HTML file."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from PIL import Image
+
+from gantk.atomic_files import write_text
+from gantk.errors import UsageError
+from gantk.report.contents import RunContents, SampleGrid, read_run
+from gantk.report.curves import curve_groups, draw_curves
+
+MOST_GRIDS = 24
+"""Sample grids on the page; of more, evenly spread ones are shown, always the first and the last."""
+
+MOST_PAIRS = 24
+"""Before/after pictures on the page."""
+
+LONGEST_SIDE = 1600
+"""Larger pictures are shown scaled down to this many pixels; the files of the run keep their size."""
+
+
+def write_report(directory: Path, *, title: str = "") -> Path:
+    """Write `report.html` into a run directory, finished or not.
+
+    Args:
+        directory: The run directory.
+        title: Heading; by default the pipeline's name.
+
+    Returns:
+        The path of the page. It holds its pictures, styles and scripts and loads nothing.
+
+    Raises:
+        UsageError: The folder is not a run directory.
+    """
+    contents = read_run(directory)
+    if not contents.run:
+        raise UsageError(f"{directory} is not a run directory: it has no run.json.")
+    page = directory / "report.html"
+    write_text(page, render_report(contents, title=title or contents.run.get("name", directory.name)))
+    return page
+
+
+def render_report(contents: RunContents, *, title: str) -> str:
+    """Return the page as HTML text."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("gantk.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(duration=duration, number=number, bytes=byte_size, moment=moment)
+    curves = [
+        draw_curves(contents.history, names, heading) for heading, names in curve_groups(contents.history).items()
+    ]
+    return environment.get_template("report.html.jinja").render(
+        title=title,
+        contents=contents,
+        grids=[(grid, embedded_picture(grid.path)) for grid in spread(contents.grids, MOST_GRIDS)],
+        pairs=[
+            (pair.caption, embedded_picture(pair.before), embedded_picture(pair.after))
+            for pair in contents.pairs[:MOST_PAIRS]
+        ],
+        curves=curves,
+        metrics=metric_tables(contents.metrics),
+    )
+
+
+def spread(grids: Sequence[SampleGrid], most: int) -> list[SampleGrid]:
+    """Return at most `most` grids, evenly spread, with the first and the last."""
+    if len(grids) <= most:
+        return list(grids)
+    return [grids[round(index * (len(grids) - 1) / (most - 1))] for index in range(most)]
+
+
+def metric_tables(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Turn evaluation entries into one table a metric: values down, candidates across.
+
+    Returns:
+        A list of `{"name", "candidates", "rows", "protocol", "pictures"}`; a row is
+        `{"value", "unit", "better", "cells"}`, a cell `(number or None, is it the best one)`.
+    """
+    tables: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        table = tables.setdefault(entry["name"], {"name": entry["name"], "entries": {}})
+        table["entries"][entry["candidate"]] = entry
+    for table in tables.values():
+        by_candidate = table.pop("entries")
+        table["candidates"] = list(by_candidate)
+        first = next(iter(by_candidate.values()))
+        table["protocol"] = first["protocol"]
+        table["pictures"] = [
+            (f"{candidate} · {caption}", embedded_picture(path))
+            for candidate, entry in by_candidate.items()
+            for caption, path in entry["pictures"].items()
+            if path.is_file()
+        ]
+        table["rows"] = []
+        for value in dict.fromkeys(key for entry in by_candidate.values() for key in entry["values"]):
+            numbers = [entry["values"].get(value) for entry in by_candidate.values()]
+            known = [item for item in numbers if item is not None]
+            better = first["better"].get(value, "")
+            best = {"higher": max, "lower": min}[better](known) if better and known else None
+            table["rows"].append(
+                {
+                    "value": value,
+                    "unit": first["units"].get(value, ""),
+                    "better": better,
+                    "cells": [(item, best is not None and item == best) for item in numbers],
+                }
+            )
+    return list(tables.values())
+
+
+def embedded_picture(path: Path) -> str:
+    """Return a picture as a `data:` address; lossless unless it has to be scaled down to `LONGEST_SIDE`."""
+    with Image.open(path) as picture:
+        if max(picture.size) > LONGEST_SIDE:
+            picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+        encoded = io.BytesIO()
+        picture.convert("RGB").save(encoded, "WEBP", lossless=True, quality=60)
+    return "data:image/webp;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time a person reads: `0.4 s`, `12 s`, `3 min 05 s`, `2 h 07 min`."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def number(value: float | None) -> str:
+    """Return a number with four significant digits; a dash for none."""
+    return "–" if value is None else f"{value:.4g}"
+
+
+def byte_size(count: float) -> str:
+    """Return a size with a unit: `12 kB`, `3.4 GB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def moment(seconds: float | None) -> str:
+    """Return a moment, in seconds since 1970, as `2026-01-31 17:05 UTC`."""
+    return "–" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
