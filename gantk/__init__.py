@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         SourceChoice,
         TransformChoice,
     )
+    from gantk.data.decode import decode_image
     from gantk.engine.image_pool import ImagePool
     from gantk.engine.model import AdversarialModel
     from gantk.engine.model_context import ModelContext
@@ -70,6 +71,7 @@ _MODULES = {
         "SourceChoice",
         "TransformChoice",
     ),
+    "gantk.data.decode": ("decode_image",),
     "gantk.engine.image_pool": ("ImagePool",),
     "gantk.engine.model": ("AdversarialModel",),
     "gantk.engine.model_context": ("ModelContext",),
@@ -163,5 +165,6 @@ __all__ = [
     "TransformSpec",
     "Translator",
     "UsageError",
+    "decode_image",
     "hookimpl",
 ]
