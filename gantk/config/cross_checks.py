@@ -1,0 +1,175 @@
+"""What no options model can see by itself: whether the stages of a pipeline fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from gantk.config.components import Component
+from gantk.config.locations import choices_below, component_name
+from gantk.config.nodes import Entry, Node, Path, Position, dotted
+from gantk.config.pipeline import STAGE, stage_value
+from gantk.config.problems import Problem, shown
+from gantk.errors import PluginError
+from gantk.specs import ModelSpec, Options, SourceOptions, Spec, StageSpec, TransformSpec
+
+DATASET = "dataset"
+"""The artifact whose layout a model must fit."""
+
+
+def cross_check(root: Node, registry: Any) -> Iterator[Problem]:
+    """Yield what does not fit together in a merged pipeline, also where parts of it are invalid by themselves.
+
+    Checked: a stage consumes only what an earlier one produces; a model trains on the layout that the
+    source before it yields; a transform that leaves 8-bit images does not stand in the preparation.
+
+    Args:
+        root: The merged pipeline.
+        registry: Where the stages, sources, models and transforms are looked up.
+    """
+    stages = root.child("stages")
+    if stages is None or not isinstance(stages.value, dict):
+        return
+    produced: dict[str, str] = {}
+    complete = True
+    source: tuple[Path, _Found] | None = None
+    for name, entry in stages.value.items():
+        spec = _stage_spec(name, entry.node, registry)
+        if spec is None:
+            # An unknown stage might have produced anything: say nothing about what comes after it.
+            complete = False
+            continue
+        if complete:
+            yield from _consumption(name, entry, spec, produced, registry)
+        produced.update(dict.fromkeys(spec.produces, name))
+        components = _components(name, entry.node, registry)
+        if DATASET in spec.produces:
+            source = next(((path, found) for path, found in components.items() if found.spec.kind == "source"), None)
+            yield from _preparation_transforms(root, components)
+        if DATASET in spec.consumes and source is not None:
+            yield from _layouts(root, components, *source)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A component of a stage; its options are None where they are invalid."""
+
+    name: str
+    spec: Spec
+    options: Options | None
+
+
+def components_below(value: Any, path: Path = ()) -> Iterator[tuple[Path, Component]]:
+    """Yield every component in a component, model, list or mapping, with its path in the file, outermost first."""
+    if isinstance(value, Component):
+        yield path, value
+        value = value.options
+    if isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from components_below(getattr(value, name), (*path, name))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from components_below(item, (*path, str(key)))
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from components_below(item, (*path, index))
+
+
+def _stage_spec(name: str, node: Node, registry: Any) -> StageSpec | None:
+    try:
+        spec = registry.find("stage", component_name(node) or name)
+    except PluginError:
+        return None
+    return spec if isinstance(spec, StageSpec) else None
+
+
+def _components(name: str, node: Node, registry: Any) -> dict[Path, _Found]:
+    """Return the components of a stage: those it names and, where it is valid, those it has by default."""
+    context = {"registry": registry}
+    try:
+        stage = STAGE.validate_python(stage_value(name, node.plain()), context=context)
+    except ValidationError:
+        pass
+    else:
+        below = components_below(stage, ("stages", name))
+        return {path: _Found(found.name, found.spec, found.options) for path, found in below}
+    components: dict[Path, _Found] = {}
+    for path, value, choice in choices_below(name, node, registry):
+        named = component_name(value) or ""
+        try:
+            spec = registry.find(choice.kind, named, role=choice.role)
+        except PluginError:
+            continue
+        plain = value.plain() if isinstance(value.value, dict) else {}
+        try:
+            options = spec.options.model_validate({k: v for k, v in plain.items() if k != "type"}, context=context)
+        except ValidationError:
+            options = None
+        components[path] = _Found(named, spec, options)
+    return components
+
+
+def _consumption(
+    name: str, entry: Entry, spec: StageSpec, produced: Mapping[str, str], registry: Any
+) -> Iterator[Problem]:
+    for artifact in spec.consumes:
+        if artifact in produced:
+            continue
+        makers = [
+            maker
+            for maker, other in registry.all("stage").items()
+            if isinstance(other, StageSpec) and artifact in other.produces
+        ]
+        earlier = ", ".join(produced) if produced else "nothing"
+        yield Problem(
+            entry.key,
+            ("stages", name),
+            f"expected an earlier stage that produces {artifact!r}, which {spec.name!r} needs",
+            f"{earlier} from the stages above" if produced else "no artifact from the stages above",
+            f"Stages that produce it: {', '.join(makers)}." if makers else "",
+        )
+
+
+def _preparation_transforms(root: Node, components: Mapping[Path, _Found]) -> Iterator[Problem]:
+    for path, component in components.items():
+        if isinstance(component.spec, TransformSpec) and not component.spec.at_preparation:
+            yield Problem(
+                position_of(root, path),
+                path,
+                "expected a transform that keeps 8-bit images, as the preparation stores them",
+                shown(component.name),
+                "Move it to the transforms of the training stage.",
+            )
+
+
+def _layouts(root: Node, components: Mapping[Path, _Found], source_path: Path, source: _Found) -> Iterator[Problem]:
+    if not isinstance(source.options, SourceOptions):
+        return
+    layout = source.options.layout
+    for path, component in components.items():
+        if isinstance(component.spec, ModelSpec) and component.spec.layout != layout:
+            yield Problem(
+                position_of(root, path),
+                path,
+                f"expected a model for {layout} data, which the source {source.name!r} ({dotted(source_path)}) yields",
+                f"{component.name!r}, a model for {component.spec.layout} data",
+            )
+
+
+def position_of(root: Node, path: Path) -> Position:
+    """Return where the value at a path is written: the name of a component, a scalar, or else its key."""
+    node, key = root, root.position
+    for step in path:
+        child = node.child(step)
+        if child is None:
+            return key
+        entry = node.value[step] if isinstance(node.value, dict) and isinstance(step, str) else None
+        key = entry.key if isinstance(entry, Entry) else child.position
+        node = child
+    named = node.child("type")
+    if named is not None:
+        return named.position
+    return key if isinstance(node.value, (dict, list)) else node.position
