@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ def render_report(contents: RunContents, *, title: str) -> str:
     ]
     return environment.get_template("report.html.jinja").render(
         title=title,
+        status=run_status(contents.run),
         contents=contents,
         grids=[(grid, embedded_picture(grid.path)) for grid in spread(contents.grids, MOST_GRIDS)],
         pairs=[
@@ -68,6 +69,14 @@ def render_report(contents: RunContents, *, title: str) -> str:
         curves=curves,
         metrics=metric_tables(contents.metrics),
     )
+
+
+def run_status(run: Mapping[str, Any]) -> str:
+    """Return the run's status; while only the stage that writes this page is left, `done`."""
+    others = [stage["status"] for stage in run.get("stages", {}).values() if stage["type"] != "report"]
+    if run.get("status") == "running" and others and set(others) == {"done"}:
+        return "done"
+    return str(run.get("status", "unknown"))
 
 
 def spread(grids: Sequence[SampleGrid], most: int) -> list[SampleGrid]:

@@ -59,7 +59,7 @@ class MaskedPSNR:
             source, target = direction.split("to")
             output = translator(direction, truth[source])
             name = f"{source}_to_{target}".lower()
-            values[f"outside_{name}"] = masked_psnr(truth[target], output, 1 - inside)
+            values[f"outside_{name}"] = masked_psnr(truth[target], output, inside == 0)
             values[f"inside_{name}"] = masked_psnr(truth[target], output, inside)
             pictures[f"{direction}: input, output, truth"] = _rows(truth[source], output, truth[target])
         return MetricResult(
@@ -70,7 +70,9 @@ class MaskedPSNR:
                 "split": split,
                 "samples": len(inside),
                 "truth": "the same scene drawn in the other domain",
-                "mse": "one mean over all pixels of the set, weighted by the mask",
+                "inside": "pixels weighted by the mask, so that a soft edge counts in part",
+                "outside": "pixels that the mask does not touch at all",
+                "mse": "one mean over all pixels of the set",
                 "identical": f"{IDENTICAL:g} dB stands for no difference at all",
             },
             pictures=pictures,

@@ -11,7 +11,7 @@ from gantk.errors import UsageError
 from gantk.report import write_report
 from gantk.report.contents import SampleGrid, read_run
 from gantk.report.curves import curve_groups, draw_curves, running_mean
-from gantk.report.page import byte_size, duration, metric_tables, spread
+from gantk.report.page import byte_size, duration, metric_tables, run_status, spread
 
 
 def picture(path: Path, value: int = 128) -> None:
@@ -107,6 +107,14 @@ def test_an_unfinished_run_has_a_page_too(run: Path) -> None:
     for path in ("train/metrics.jsonl", "evaluate/evaluation.json", "translate/pairs.json", "config.yaml"):
         (run / path).unlink()
     assert "zebras" in write_report(run, title="Only zebras").read_text()
+
+
+def test_the_page_that_is_being_written_counts_the_run_as_done() -> None:
+    stages = {"train": {"type": "train", "status": "done"}, "page": {"type": "report", "status": "running"}}
+    assert run_status({"status": "running", "stages": stages}) == "done"
+    stages["train"]["status"] = "running"
+    assert run_status({"status": "running", "stages": stages}) == "running"
+    assert run_status({"status": "failed", "stages": {}}) == "failed"
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Running a pipeline: the plan, the stages, the run directory."""

@@ -1,0 +1,119 @@
+"""The stage `train`: from shards to a model bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from gantk.errors import RunFailed
+from gantk.pipeline.fingerprint import options_digest
+from gantk.pipeline.stage_context import StageContext
+from gantk.pipeline.stages.options import TrainOptions
+from gantk.protocols import Artifact
+
+if TYPE_CHECKING:
+    from gantk.artifacts import Bundle
+    from gantk.data import PreparedDataset
+    from gantk.engine.model import AdversarialModel
+    from gantk.engine.sample_grid import SampleGrid
+    from gantk.engine.training import TrainingSummary
+
+
+class TrainStage:
+    """Train the model and leave one self-describing bundle, `model.gantk`."""
+
+    def __init__(self, options: TrainOptions) -> None:
+        self.options = options
+
+    def run(self, context: StageContext) -> Mapping[str, Artifact]:
+        """Train in the stage's folder, continuing from its newest checkpoint where `context.resume` says so.
+
+        Raises:
+            RunFailed: No samples to train on, a loss that is not finite, a checkpoint of another model.
+        """
+        from gantk.data import PreparedDataset, batch_shapes, steps_per_epoch, training_batches
+        from gantk.engine.backend import choose_backend
+
+        options = self.options
+        dataset = PreparedDataset.open(context.artifact("dataset").path)
+        preview_split = self._preview_split(dataset)
+        choose_backend(
+            context.runtime.backend,
+            threads=context.runtime.threads,
+            deterministic=context.runtime.deterministic,
+        )
+        from gantk.engine.building import build_model
+        from gantk.engine.model_context import ModelContext
+        from gantk.engine.training import train
+
+        data: dict[str, Any] = {"transforms": options.transforms, "seed": context.seed}
+        steps = options.steps_per_epoch or steps_per_epoch(dataset, options.split, options.batch_size)
+        model_context = ModelContext(
+            shapes=batch_shapes(dataset, split=options.split, **data),
+            training=options,
+            steps_per_epoch=steps,
+            seed=context.seed,
+        )
+        model = build_model(options.model, model_context)
+        samples = next(
+            training_batches(
+                dataset, split=preview_split, batch_size=options.preview.samples, start_step=0, threads=0, **data
+            )
+        )
+        summary = train(
+            model,
+            batches=lambda step: training_batches(
+                dataset, split=options.split, batch_size=options.batch_size, start_step=step, **data
+            ),
+            training=options,
+            steps_per_epoch=steps,
+            directory=context.directory,
+            resume=context.resume,
+            fingerprint=options_digest(options.model),
+            preview=lambda: _grid(model, samples, dataset),
+            progress=context.progress,
+        )
+        bundle = self._save(context, model, dataset, summary)
+        return {"model": Artifact(bundle.path, bundle.digest)}
+
+    def _preview_split(self, dataset: PreparedDataset) -> str:
+        for option, split in (("split", self.options.split), ("preview.split", self.options.preview.split)):
+            if split in dataset.splits:
+                continue
+            if option == "preview.split" and "split" not in self.options.preview.model_fields_set:
+                return self.options.split
+            raise RunFailed(
+                f"The prepared data must have the split that `{option}` names. "
+                f"Received: {split!r}; there are {', '.join(dataset.splits) or 'none'}",
+                hint="Name another one, or give the source pictures for it.",
+            )
+        return self.options.preview.split
+
+    def _save(
+        self, context: StageContext, model: AdversarialModel, dataset: PreparedDataset, summary: TrainingSummary
+    ) -> Bundle:
+        from gantk.artifacts import save_bundle
+
+        return save_bundle(
+            context.directory / "model.gantk",
+            networks=model.inference_networks(),
+            components=model.inference_components(),
+            model=self.options.model.name,
+            domain_names=domain_names(dataset),
+            training=dataclasses.asdict(summary),
+            precision=self.options.precision,
+        )
+
+
+def domain_names(dataset: PreparedDataset) -> dict[str, str]:
+    """Return what the domains show, such as `{"A": "horse", "B": "zebra"}`; a domain without a name is its letter."""
+    return {"A": "A", "B": "B", **dataset.manifest.get("domain_names", {})}
+
+
+def _grid(model: AdversarialModel, samples: Mapping[str, Any], dataset: PreparedDataset) -> SampleGrid:
+    from gantk.engine.sample_grid import SampleGrid
+
+    names = domain_names(dataset)
+    titles = {"AtoB": f"{names['A']} → {names['B']}", "BtoA": f"{names['B']} → {names['A']}"}
+    return SampleGrid.from_preview(model.preview(samples), titles)
