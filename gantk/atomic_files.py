@@ -24,7 +24,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         RunFailed: The disk is full. Nothing is left behind, and an older file stays as it was.
     """
     # File systems limit a name to 255 bytes; the suffix must fit behind a name that is already that long.
-    stem = path.name.encode()[:200].decode(errors="ignore")
+    stem = os.fsencode(path.name)[:200].decode(errors="ignore")
     temporary = path.with_name(f".{stem}.tmp-{uuid.uuid4().hex[:12]}")
     try:
         with open(temporary, "xb") as stream:

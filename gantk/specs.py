@@ -54,6 +54,11 @@ class GeneratorOptions(Options):
         """Height and width of an input must be multiples of this many pixels."""
         return 1
 
+    @property
+    def smallest_size(self) -> int:
+        """Height and width of an input must be at least this many pixels."""
+        return self.size_multiple
+
 
 class SourceOptions(Options):
     """Base class for the options of data sources."""

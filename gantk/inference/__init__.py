@@ -1,0 +1,9 @@
+"""Trained models at work on files: pictures that keep what they had, and batch jobs that lose nothing."""
+
+from __future__ import annotations
+
+from gantk.inference.batch_job import JobSummary
+from gantk.inference.inputs import PictureInput
+from gantk.inference.translation import translate
+
+__all__ = ["JobSummary", "PictureInput", "translate"]

@@ -1,0 +1,289 @@
+"""Pictures inside zip and tar archives, read member by member; nothing is unpacked to the disk."""
+
+from __future__ import annotations
+
+import os
+import re
+import tarfile
+import threading
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gantk.inference.picture import BadPicture
+from gantk.inference.picture_reading import MAGIC_BYTES
+
+FILE_LIMIT = 2 << 30
+"""Most bytes of one encoded picture."""
+
+_ENDINGS = re.compile(r"\.(zip|cbz|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))\Z", re.IGNORECASE)
+_ZIP_ENCRYPTED, _ZIP_UTF8 = 0x1, 0x800
+_BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError)
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file of an archive.
+
+    Args:
+        name: As the archive has it.
+        number: Its position among all entries of the archive.
+        size: Bytes, unpacked.
+        stamp: Changes whenever the content does.
+        beginning: The first bytes, where the name alone was not enough.
+        problem: Why it cannot be read; empty where it can.
+    """
+
+    name: str
+    number: int
+    size: int
+    stamp: str
+    beginning: bytes = b""
+    problem: str = ""
+
+
+class Archive(Protocol):
+    """An archive of files."""
+
+    path: Path
+
+    def members(self, sniff: SniffRule) -> Iterator[Member]:
+        """Yield its files in order.
+
+        Args:
+            sniff: Says by a member's name whether its first bytes are wanted.
+
+        Raises:
+            BadPicture: The archive is damaged, after the members that could be found.
+        """
+        ...
+
+    def expect(self, numbers: Iterable[int]) -> None:
+        """Announce every member that will be read."""
+        ...
+
+    def read(self, member: Member) -> bytes:
+        """Return the content of a member; for use by several threads, in about the order of the archive.
+
+        Raises:
+            BadPicture: It is damaged, encrypted or too large.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+
+class SniffRule(Protocol):
+    """Says by a name whether the first bytes of a file are wanted."""
+
+    def __call__(self, name: str) -> bool: ...
+
+
+def open_archive(path: Path) -> Archive | None:
+    """Return the archive at a path, or None where the file is none."""
+    with path.open("rb") as stream:
+        beginning = stream.read(512)
+    if beginning.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return ZipArchive(path)
+    if beginning[257:262] == b"ustar" or beginning.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")):
+        return TarArchive(path)
+    return None
+
+
+def archive_stem(path: Path) -> str:
+    """Return the file's name without what says that it is an archive: `photos.tar.gz` → `photos`."""
+    return _ENDINGS.sub("", path.name) or path.name
+
+
+class ZipArchive:
+    """A zip file; members are read in any order."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._zip: zipfile.ZipFile | None = None
+        self._lock = threading.Lock()
+
+    def members(self, sniff: SniffRule) -> Iterator[Member]:
+        """Yield its files in order. See `Archive`."""
+        archive = self._opened()
+        for number, entry in enumerate(archive.infolist()):
+            if entry.is_dir():
+                continue
+            name, problem, beginning = _zip_name(entry), "", b""
+            if entry.flag_bits & _ZIP_ENCRYPTED:
+                problem = "It is encrypted."
+            elif sniff(name):
+                try:
+                    with archive.open(entry) as stream:
+                        beginning = stream.read(MAGIC_BYTES)
+                except _BROKEN:
+                    # Not known to be a picture, and not readable: as little an input as a text file.
+                    continue
+            yield Member(name, number, entry.file_size, f"{entry.CRC:08x}-{entry.file_size}", beginning, problem)
+
+    def expect(self, numbers: Iterable[int]) -> None:
+        """Announce what will be read. See `Archive`."""
+
+    def read(self, member: Member) -> bytes:
+        """Return the content of a member. See `Archive`."""
+        _check_size(member)
+        archive = self._opened()
+        try:
+            with archive.open(archive.infolist()[member.number]) as stream:
+                return stream.read()
+        except _BROKEN as error:
+            raise BadPicture(f"It cannot be read from the archive: {error}.") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._zip is not None:
+                self._zip.close()
+            self._zip = None
+
+    def _opened(self) -> zipfile.ZipFile:
+        with self._lock:
+            if self._zip is None:
+                try:
+                    self._zip = zipfile.ZipFile(self.path)
+                except _BROKEN as error:
+                    raise BadPicture(f"The zip file is damaged or cut short: {error}.") from error
+            return self._zip
+
+
+class TarArchive:
+    """A tar file, plain or compressed; read from the front as a stream."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._wanted: set[int] = set()
+        self._held: dict[int, bytes | BadPicture] = {}
+        self._stream: Iterator[tuple[int, tarfile.TarInfo, tarfile.TarFile]] | None = None
+
+    def members(self, sniff: SniffRule) -> Iterator[Member]:
+        """Yield its files in order. See `Archive`."""
+        status = self.path.stat()
+        for number, entry, archive in self._entries():
+            if entry.isdir():
+                continue
+            beginning = b""
+            problem = "" if entry.isreg() else "It is a link or a device inside the archive, not a file."
+            if not problem and sniff(entry.name):
+                beginning = _extract(archive, entry, MAGIC_BYTES)
+            stamp = f"{entry.size}-{int(entry.mtime)}-{status.st_size}-{status.st_mtime_ns}"
+            yield Member(entry.name, number, entry.size, stamp, beginning, problem)
+
+    def expect(self, numbers: Iterable[int]) -> None:
+        """Announce what will be read. See `Archive`."""
+        with self._lock:
+            self._wanted = set(numbers)
+            self._held = {}
+            self._stream = None
+
+    def read(self, member: Member) -> bytes:
+        """Return the content of a member. See `Archive`.
+
+        What other threads are about to ask for is held on the way; `expect` says what that can be.
+        """
+        _check_size(member)
+        with self._lock:
+            if self._stream is None:
+                self._stream = self._entries()
+            while member.number not in self._held:
+                try:
+                    number, entry, archive = next(self._stream)
+                except StopIteration:
+                    raise BadPicture("It is not in the archive any more.") from None
+                if number in self._wanted:
+                    self._held[number] = self._content(archive, entry)
+            content = self._held.pop(member.number)
+            self._wanted.discard(member.number)
+        if isinstance(content, BadPicture):
+            raise content
+        return content
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._stream = None
+            self._held = {}
+
+    def _content(self, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes | BadPicture:
+        try:
+            content = _extract(archive, entry, entry.size)
+        except _BROKEN as error:
+            return BadPicture(f"It cannot be read from the archive: {error}.")
+        if len(content) != entry.size:
+            return BadPicture(f"The archive is cut short: {len(content)} of its {entry.size} bytes are there.")
+        return content
+
+    def _entries(self) -> Iterator[tuple[int, tarfile.TarInfo, tarfile.TarFile]]:
+        try:
+            with tarfile.open(self.path, "r|*") as archive:
+                for number, entry in enumerate(archive):
+                    yield number, entry, archive
+                    # The list of all members seen so far would grow without end, and is of no use in a stream.
+                    archive.members = []  # type: ignore[attr-defined]
+        except _BROKEN as error:
+            raise BadPicture(f"The tar file is damaged, cut short or no tar file: {error}.") from error
+
+
+def _extract(archive: tarfile.TarFile, entry: tarfile.TarInfo, size: int) -> bytes:
+    stream = archive.extractfile(entry)
+    return stream.read(size) if stream is not None else b""
+
+
+def _check_size(member: Member) -> None:
+    if member.size > FILE_LIMIT:
+        raise BadPicture(f"It is larger than {FILE_LIMIT >> 30} GiB: {member.size} bytes.")
+
+
+def _zip_name(entry: zipfile.ZipInfo) -> str:
+    if entry.flag_bits & _ZIP_UTF8:
+        return entry.filename
+    try:
+        # Many programs write UTF-8 and do not say so; in code page 437, the format's default, it is gibberish.
+        return entry.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return entry.filename
+
+
+def safe_name(name: str) -> str:
+    """Return a member's name as a path below a folder.
+
+    Raises:
+        BadPicture: It is absolute or leads out of the folder.
+    """
+    plain = name.replace("\\", "/")
+    parts = [part for part in plain.split("/") if part not in ("", ".")]
+    if plain.startswith("/") or re.match(r"[A-Za-z]:", plain) or ".." in parts or "\0" in plain or not parts:
+        raise BadPicture(f"Its name in the archive leads out of the output folder: {name!r}.")
+    return "/".join(parts)
+
+
+def fitting_name(name: str, limit: int = 255) -> str:
+    """Shorten each part of a path to what file systems take, told apart by a hash of the whole part.
+
+    Args:
+        name: A POSIX path.
+        limit: Most bytes of one part.
+    """
+    return "/".join(_fitting_part(part, limit) for part in name.split("/"))
+
+
+def _fitting_part(part: str, limit: int) -> str:
+    if len(os.fsencode(part)) <= limit:
+        return part
+    import hashlib
+
+    mark = "~" + hashlib.blake2b(os.fsencode(part), digest_size=4).hexdigest()
+    stem, dot, suffix = part.rpartition(".")
+    ending = mark + (f".{suffix}" if dot and len(suffix) <= 8 else "")
+    kept = os.fsencode(stem if dot else part)[: limit - len(os.fsencode(ending))]
+    return kept.decode("utf-8", errors="ignore") + ending

@@ -1,0 +1,363 @@
+"""A batch job over pictures in which nothing is lost: every input ends as an output or as a line in `failures.jsonl`.
+
+Decoding, the network and encoding overlap: threads decode ahead and encode behind, both within bounds, while the calling
+thread runs the network and keeps the records. What a picture goes through is a `PictureProcess`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from gantk.atomic_files import write_bytes
+from gantk.errors import InternalError, RunFailed
+from gantk.inference.job_plan import JobPlan, Task
+from gantk.inference.job_progress import JobProgress, shown_progress
+from gantk.inference.job_records import FAILURES, JobRecords
+from gantk.inference.picture import BadPicture
+
+logger = logging.getLogger("gantk.inference")
+
+Read = TypeVar("Read")
+Made = TypeVar("Made")
+
+_HELD_PIXELS = 16 << 20
+"""Pixels of decoded pictures that wait for others of their shape, at most, before a smaller batch is run."""
+# Not the fault of one picture: every other one would fail as well.
+_STOPPING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
+
+class PictureProcess(Protocol, Generic[Read, Made]):
+    """What a job does with every picture."""
+
+    def read(self, content: bytes) -> Read:
+        """Decode a file. Called in several threads. Raises `BadPicture`."""
+        ...
+
+    def pixels(self, picture: Read) -> int:
+        """Return height × width."""
+        ...
+
+    def group(self, picture: Read) -> Hashable:
+        """Return what pictures must have in common to be in one batch."""
+        ...
+
+    def batch_size(self, picture: Read) -> int:
+        """Return how many pictures like this one make a full batch."""
+        ...
+
+    def run(self, pictures: Sequence[Read]) -> Sequence[Made | BadPicture]:
+        """Do the work on a batch. Called in one thread. Raises only what ends the job."""
+        ...
+
+    def write(self, result: Made) -> tuple[bytes, Mapping[str, Any]]:
+        """Encode a result and say what is to be recorded of it. Called in several threads. Raises `BadPicture`."""
+        ...
+
+
+@dataclass
+class JobSummary:
+    """What a job did. `inputs == done + skipped + failed` always holds.
+
+    Args:
+        inputs: How many inputs there were.
+        done: Outputs written by this job.
+        skipped: Inputs whose outputs an earlier job had written.
+        failed: Inputs without an output; `failures.jsonl` in the output folder tells why.
+        ignored: Files in folders and archives that are no pictures.
+        megapixels: Of the inputs done, in 10⁶ pixels.
+        seconds: Time taken.
+        output: The output folder.
+        reasons: Label and reason of each failed input.
+    """
+
+    inputs: int
+    output: Path
+    done: int = 0
+    skipped: int = 0
+    failed: int = 0
+    ignored: int = 0
+    megapixels: float = 0.0
+    seconds: float = 0.0
+    reasons: list[tuple[str, str]] = field(default_factory=list)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        plain: dict[str, Any] = {
+            name: getattr(self, name) for name in ("inputs", "done", "skipped", "failed", "ignored", "seconds")
+        }
+        plain["megapixels"] = round(self.megapixels, 6)
+        plain["output"] = str(self.output)
+        plain["failures"] = [{"input": label, "reason": reason} for label, reason in self.reasons]
+        return plain
+
+    def sentence(self) -> str:
+        """Return the counts in one line."""
+        speed = f", {self.megapixels / self.seconds:.2f} MP/s" if self.done and self.seconds > 0 else ""
+        ignored = f"; {self.ignored} other files passed over" if self.ignored else ""
+        return (
+            f"{self.inputs} pictures: {self.done} done, {self.skipped} skipped, {self.failed} failed "
+            f"({self.seconds:.1f} s{speed}){ignored}"
+        )
+
+
+def run_job(
+    plan: JobPlan,
+    records: JobRecords,
+    process: PictureProcess[Any, Any],
+    *,
+    settings: Mapping[str, Any],
+    progress: bool = False,
+    threads: int | None = None,
+) -> JobSummary:
+    """Run a job to its end, however many of its inputs fail.
+
+    Args:
+        plan: What is to be done.
+        records: The records of the output folder, not open yet.
+        process: What is done with every picture.
+        settings: What, beside an input, decides its result; recorded with every output.
+        progress: Show a bar on a terminal, log lines elsewhere.
+        threads: Threads that decode and encode; by default one for each core, four at most.
+
+    Raises:
+        RunFailed: The disk is full or cannot be written, another job writes to the folder, or the network cannot
+            work at all. What is done stays done, and the same job continues there.
+        KeyboardInterrupt: Ctrl-C; the same holds.
+    """
+    records.open()
+    try:
+        with shown_progress(len(plan.tasks), show=progress) as display:
+            job = _Job(plan, records, process, settings, display, threads or min(4, os.cpu_count() or 1))
+            summary = job.run()
+        records.complete()
+    finally:
+        records.close()
+    if summary.inputs != summary.done + summary.skipped + summary.failed:
+        raise InternalError(
+            f"Every input must end as an output or as a failure.\nReceived: {summary.inputs} inputs, {summary.done} done, "
+            f"{summary.skipped} skipped, {summary.failed} failed"
+        )
+    return summary
+
+
+@dataclass
+class _Unchanged:
+    """The input's checksum is that of the output already there."""
+
+    sha256: str
+
+
+@dataclass
+class _Decoded:
+    picture: Any
+    sha256: str
+
+
+class _Job:
+    def __init__(
+        self,
+        plan: JobPlan,
+        records: JobRecords,
+        process: PictureProcess[Any, Any],
+        settings: Mapping[str, Any],
+        display: JobProgress,
+        threads: int,
+    ) -> None:
+        self.plan = plan
+        self.records = records
+        self.process = process
+        self.settings = dict(settings)
+        self.display = display
+        self.threads = threads
+        self.summary = JobSummary(inputs=plan.inputs, output=records.folder, ignored=plan.ignored)
+        self.waiting: dict[Hashable, list[tuple[Task, _Decoded]]] = {}
+        self.waiting_pixels = 0
+        self.ahead: deque[tuple[Task, Future[_Decoded | _Unchanged]]] = deque()
+        self.encoding: dict[Future[dict[str, Any]], tuple[Task, int]] = {}
+
+    def run(self) -> JobSummary:
+        began = time.monotonic()
+        self._announce_archives()
+        for task in self.plan.skipped:
+            self.summary.skipped += 1
+            self.records.failed.pop(task.picture.label, None)
+        for task, reason in self.plan.failed:
+            self._fail(task, reason)
+        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="gantk-pictures")
+        try:
+            for task, decoded in self._decoded_ahead(pool):
+                self._take(task, decoded, pool)
+            while self.waiting:
+                self._run_group(next(iter(self.waiting)), pool)
+            self._settle(0)
+        except BaseException:
+            # What the network has done is still written; it is little, and was dear.
+            for _, decoding in self.ahead:
+                decoding.cancel()
+            pool.shutdown(wait=True)
+            self._settle_what_is_done()
+            raise
+        pool.shutdown(wait=True)
+        self.summary.seconds = time.monotonic() - began
+        return self.summary
+
+    def _announce_archives(self) -> None:
+        wanted: dict[int, tuple[Any, list[int]]] = {}
+        for task in self.plan.tasks:
+            if task.picture.archive is not None:
+                wanted.setdefault(id(task.picture.archive), (task.picture.archive, []))[1].append(task.picture.number)
+        for archive, numbers in wanted.values():
+            archive.expect(numbers)
+
+    def _decoded_ahead(self, pool: ThreadPoolExecutor) -> Iterator[tuple[Task, _Decoded | _Unchanged | BaseException]]:
+        """Decode in threads, a few pictures ahead, and yield in order."""
+        tasks = iter(self.plan.tasks)
+        while True:
+            for task in tasks:
+                self.ahead.append((task, pool.submit(self._decode, task)))
+                if len(self.ahead) > self.threads:
+                    break
+            if not self.ahead:
+                return
+            task, future = self.ahead.popleft()
+            error = future.exception()
+            yield task, error if error is not None else future.result()
+
+    def _decode(self, task: Task) -> _Decoded | _Unchanged:
+        content = task.picture.read()
+        sha256 = hashlib.sha256(content).hexdigest()
+        if task.known is not None and task.known.get("sha256") == sha256:
+            return _Unchanged(sha256)
+        return _Decoded(self.process.read(content), sha256)
+
+    def _take(self, task: Task, decoded: _Decoded | _Unchanged | BaseException, pool: ThreadPoolExecutor) -> None:
+        if isinstance(decoded, BaseException):
+            self._fail(task, _reading_problem(decoded))
+            return
+        if isinstance(decoded, _Unchanged):
+            assert task.known is not None
+            self.records.finish({**task.known, "input": task.picture.label, "stamp": task.picture.stamp})
+            self.summary.skipped += 1
+            self.display.advance()
+            return
+        key = self.process.group(decoded.picture)
+        group = self.waiting.setdefault(key, [])
+        group.append((task, decoded))
+        self.waiting_pixels += self.process.pixels(decoded.picture)
+        if len(group) >= self.process.batch_size(decoded.picture):
+            self._run_group(key, pool)
+        while self.waiting_pixels > _HELD_PIXELS:
+            # The group that has waited longest.
+            self._run_group(next(iter(self.waiting)), pool)
+
+    def _run_group(self, key: Hashable, pool: ThreadPoolExecutor) -> None:
+        group = self.waiting.pop(key)
+        self.waiting_pixels -= sum(self.process.pixels(decoded.picture) for _, decoded in group)
+        results = self.process.run([decoded.picture for _, decoded in group])
+        for (task, decoded), result in zip(group, results, strict=True):
+            if isinstance(result, BadPicture):
+                self._fail(task, result.message)
+                continue
+            self._settle(2 * self.threads)
+            self.records.start(task.output)
+            future = pool.submit(self._encode, task, result, decoded.sha256)
+            self.encoding[future] = (task, self.process.pixels(decoded.picture))
+
+    def _encode(self, task: Task, result: Any, sha256: str) -> dict[str, Any]:
+        content, facts = self.process.write(result)
+        target = self.records.folder / task.output
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(target, content)
+        return {
+            "output": task.output,
+            "input": task.picture.label,
+            "stamp": task.picture.stamp,
+            "sha256": sha256,
+            "bytes": len(content),
+            "settings": self.settings,
+            **facts,
+        }
+
+    def _settle(self, most: int) -> None:
+        """Record what has been written, and wait until at most so many writes are under way."""
+        while self.encoding:
+            finished, _ = wait(self.encoding, timeout=0, return_when=FIRST_COMPLETED)
+            if not finished:
+                if len(self.encoding) <= most:
+                    return
+                finished, _ = wait(self.encoding, return_when=FIRST_COMPLETED)
+            for future in finished:
+                self._record(future)
+
+    def _record(self, future: Future[dict[str, Any]]) -> None:
+        task, pixels = self.encoding.pop(future)
+        error = future.exception()
+        if error is None:
+            self.records.finish(future.result())
+            self.summary.done += 1
+            self.summary.megapixels += pixels / 1e6
+            self.display.advance(pixels)
+        elif isinstance(error, BadPicture):
+            self._fail(task, error.message)
+        elif isinstance(error, OSError) and error.errno not in _STOPPING:
+            self._fail(task, f"It cannot be written: {error.strerror or error}.")
+        elif isinstance(error, OSError):
+            raise RunFailed(
+                f"{self.records.folder} cannot be written any more. Received: {error.strerror}",
+                hint="Mend that, then run the same command again: it continues.",
+            ) from error
+        else:
+            raise error
+
+    def _settle_what_is_done(self) -> None:
+        """Record, on the way out, what was written; further errors must not hide the first."""
+        for future in list(self.encoding):
+            if future.done() and not future.cancelled() and future.exception() is None:
+                with contextlib.suppress(RunFailed, OSError):
+                    self._record(future)
+
+    def _fail(self, task: Task, reason: str) -> None:
+        logger.warning("%s: %s", task.picture.label, reason)
+        self.summary.failed += 1
+        self.summary.reasons.append((task.picture.label, reason))
+        self.records.fail(
+            {
+                "input": task.picture.label,
+                "output": task.output,
+                "reason": reason,
+                "stamp": task.picture.stamp,
+                "settings": self.settings,
+            }
+        )
+        self.display.advance()
+
+
+def _reading_problem(error: BaseException) -> str:
+    """Return why an input cannot be read.
+
+    Raises:
+        BaseException: The error, where it is no fault of the input.
+    """
+    if isinstance(error, BadPicture):
+        return f"{error.message} {error.hint}".strip()
+    if isinstance(error, OSError):
+        return f"It cannot be read: {error.strerror or error}."
+    if isinstance(error, MemoryError):
+        return "There is not enough memory to read it."
+    raise error
+
+
+def failures_file(output: Path) -> Path:
+    """Return the file that tells which inputs failed and why."""
+    return output / FAILURES

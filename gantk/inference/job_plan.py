@@ -1,0 +1,203 @@
+"""What a batch job is going to do with each input, decided before the first one is read."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from gantk.errors import UsageError
+from gantk.inference.archives import fitting_name
+from gantk.inference.inputs import SUFFIXES, Discovery, PictureInput
+from gantk.inference.job_records import FAILURES, MANIFEST, JobRecords
+from gantk.inference.picture import FORMATS
+
+
+@dataclass(frozen=True)
+class Task:
+    """One input to be done.
+
+    Args:
+        picture: The input.
+        output: Where its result goes: a POSIX path in the output folder.
+        known: The line of an earlier job for the same output and settings; if its checksum turns out to be the
+            input's, nothing is to be done.
+    """
+
+    picture: PictureInput
+    output: str
+    known: Mapping[str, Any] | None = None
+
+
+@dataclass
+class JobPlan:
+    """What a job is going to do.
+
+    Args:
+        tasks: To be done.
+        skipped: Done by an earlier job, unchanged since.
+        failed: Inputs that fail without being tried, each with its reason.
+        ignored: Files in folders and archives that are no pictures.
+    """
+
+    tasks: list[Task] = field(default_factory=list)
+    skipped: list[Task] = field(default_factory=list)
+    failed: list[tuple[Task, str]] = field(default_factory=list)
+    ignored: int = 0
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs there are."""
+        return len(self.tasks) + len(self.skipped) + len(self.failed)
+
+
+def output_name(name: str, form: str | None) -> str:
+    """Return the path of a result: that of the input, with the suffix of the format where another is asked for.
+
+    Args:
+        name: The input's POSIX path.
+        form: A key of `FORMATS`; None keeps name and format, but for GIF, whose results are PNG.
+    """
+    path = PurePosixPath(name)
+    suffix = path.suffix.lower()
+    if form is None:
+        form = "png" if suffix == ".gif" else None
+    if form is None or suffix in _SUFFIXES_OF[form]:
+        return fitting_name(name)
+    kept = name[: -len(suffix)] if suffix in SUFFIXES else name
+    return fitting_name(kept + FORMATS[form])
+
+
+_SUFFIXES_OF = {
+    "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "png": (".png",),
+    "webp": (".webp",),
+    "tiff": (".tif", ".tiff"),
+    "bmp": (".bmp", ".dib"),
+}
+
+
+def plan_job(
+    found: Discovery,
+    records: JobRecords,
+    *,
+    form: str | None,
+    settings: Mapping[str, Any],
+    overwrite: bool = False,
+    retry_failures: bool = False,
+) -> JobPlan:
+    """Decide what is to be done with every input.
+
+    Args:
+        found: The inputs.
+        records: What earlier jobs did in the output folder.
+        form: The format of the results; None keeps that of each file.
+        settings: What, beside an input, decides its result: model, direction, format, quality.
+        overwrite: Do everything again, and replace files that no job has written.
+        retry_failures: Try again what failed before and has not changed.
+
+    Raises:
+        UsageError: A result would replace one of the inputs.
+    """
+    plan = JobPlan(ignored=found.ignored)
+    taken: dict[str, PictureInput] = {}
+    case_matters = _case_matters(records.folder)
+    originals = {picture.identity for picture in found.pictures if picture.identity is not None}
+    for picture in found.pictures:
+        task = Task(picture, output_name(picture.name, form))
+        target = records.folder / task.output
+        key = task.output if case_matters else unicodedata.normalize("NFC", task.output).casefold()
+        if picture.problem:
+            plan.failed.append((task, picture.problem))
+            continue
+        if task.output in (MANIFEST, FAILURES):
+            plan.failed.append((task, "Its result would replace a record of this job."))
+            continue
+        if key in taken:
+            plan.failed.append(
+                (task, f"Its result would replace that of {taken[key].label}: both go to {task.output}.")
+            )
+            continue
+        taken[key] = picture
+        there = _status(target)
+        if there is not None and (there.st_dev, there.st_ino) in originals:
+            raise UsageError(
+                f"A result must not replace an input. Received: {picture.label}, whose result would be {target}",
+                hint="Choose another folder with -o.",
+            )
+        _decide(plan, task, there, records, settings, overwrite, retry_failures)
+    return plan
+
+
+def _decide(
+    plan: JobPlan,
+    task: Task,
+    there: os.stat_result | None,
+    records: JobRecords,
+    settings: Mapping[str, Any],
+    overwrite: bool,
+    retry_failures: bool,
+) -> None:
+    stamp = task.picture.stamp
+    record = records.done.get(task.output)
+    failure = records.failed.get(task.picture.label)
+    if overwrite:
+        plan.tasks.append(task)
+    elif (
+        record is not None
+        and record.get("settings") == settings
+        and there is not None
+        and there.st_size == record.get("bytes")
+    ):
+        if stamp and record.get("stamp") == stamp:
+            plan.skipped.append(task)
+        else:
+            plan.tasks.append(Task(task.picture, task.output, known=record))
+    elif (
+        not retry_failures
+        and failure is not None
+        and stamp
+        and failure.get("stamp") == stamp
+        and failure.get("settings") == settings
+    ):
+        plan.failed.append((task, str(failure.get("reason", ""))))
+    elif record is None and task.output not in records.started and there is not None:
+        plan.failed.append(
+            (
+                task,
+                f"{records.folder / task.output} is there already, and no such job has written it; --overwrite replaces it.",
+            )
+        )
+    else:
+        plan.tasks.append(task)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except OSError:
+        return None
+
+
+def _case_matters(folder: Path) -> bool:
+    """Whether `A.png` and `a.png` are two files; where the folder is not there yet, in the nearest one above it."""
+    existing = next((parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.is_dir()), None)
+    if existing is None or existing.name == existing.name.swapcase():
+        return sys.platform != "darwin"
+    swapped = existing.with_name(existing.name.swapcase())
+    return not swapped.exists() or not swapped.samefile(existing)
+
+
+def preview(plan: JobPlan) -> Sequence[Mapping[str, str]]:
+    """Return what would be done with each input, in plain words: `input`, `output`, `action` and, on failure, `reason`."""
+    rows = [{"input": task.picture.label, "output": task.output, "action": "translate"} for task in plan.tasks]
+    rows += [{"input": task.picture.label, "output": task.output, "action": "skip"} for task in plan.skipped]
+    rows += [
+        {"input": task.picture.label, "output": task.output, "action": "fail", "reason": reason}
+        for task, reason in plan.failed
+    ]
+    return rows
