@@ -1,0 +1,76 @@
+"""The guard against losses that are not finite, and the means of losses between two log lines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gantk.errors import RunFailed
+
+
+class LossWindow:
+    """The losses of the steps since the last log line.
+
+    Losses stay on the device until they are asked for, so collecting them does not wait for a step.
+
+    Args:
+        names: The losses, in the order in which they are looked at.
+        guard: Stop at a loss that is not finite.
+    """
+
+    def __init__(self, names: Sequence[str], *, guard: bool = True) -> None:
+        self._names = tuple(names)
+        self._guard = guard
+        self._pending: list[tuple[int, Mapping[str, Any]]] = []
+        self._sums = dict.fromkeys(self._names, 0.0)
+        self._count = 0
+
+    def add(self, step: int, losses: Mapping[str, Any]) -> None:
+        """Remember the losses of one step: scalars of the backend, by name."""
+        self._pending.append((step, losses))
+
+    def settle(self) -> None:
+        """Wait for the losses collected so far and look at them.
+
+        Raises:
+            RunFailed: One is not finite; the message names the first, by step and then by the order of `names`.
+        """
+        pending, self._pending = self._pending, []
+        for step, losses in pending:
+            for name in self._names:
+                value = float(np.asarray(losses[name], dtype=np.float64))
+                if self._guard and not math.isfinite(value):
+                    raise not_finite(name, value, step, {other: float(losses[other]) for other in self._names})
+                self._sums[name] += value
+            self._count += 1
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of each loss over the window and start the next one."""
+        self.settle()
+        means = {name: total / max(1, self._count) for name, total in self._sums.items()}
+        self._sums = dict.fromkeys(self._names, 0.0)
+        self._count = 0
+        return means
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the unfinished window as JSON values, for a checkpoint."""
+        self.settle()
+        return {"sums": dict(self._sums), "count": self._count}
+
+    def restore(self, plain: Mapping[str, Any]) -> None:
+        """Continue the window of a checkpoint."""
+        self._sums = {name: float(plain["sums"][name]) for name in self._names}
+        self._count = int(plain["count"])
+
+
+def not_finite(name: str, value: float, step: int, losses: Mapping[str, float]) -> RunFailed:
+    """Return the error for the first loss that is not finite."""
+    others = ", ".join(f"{other} {number:.4g}" for other, number in losses.items())
+    return RunFailed(
+        f"The loss {name!r} stopped being finite at training step {step}.\nReceived: {name} = {value}; at that step {others}",
+        hint="Lower the learning rate, set gradient_clip_norm, or train with precision float32; "
+        "the checkpoints before this step are whole, and --resume continues from the newest.",
+    )
