@@ -44,7 +44,11 @@ class Item:
 
 
 class Source(Protocol):
-    """Raw samples. Built from its options alone, in the driver and again in every worker."""
+    """Raw samples. Built from its options alone, in the driver and again in every worker.
+
+    It may have a method `domain_names() -> {"A": "horse", "B": "zebra"}`: what people call its domains. These names
+    are kept in the manifest of the prepared data.
+    """
 
     def items(self) -> Iterator[Item]:
         """Yield every item, in any order that is the same at every call on unchanged input.

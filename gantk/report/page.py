@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from PIL import Image
+from PIL import Image, ImageOps
 
 from gantk.atomic_files import write_text
 from gantk.errors import UsageError
@@ -23,8 +23,11 @@ MOST_GRIDS = 24
 MOST_PAIRS = 24
 """Before/after pictures on the page."""
 
-LONGEST_SIDE = 1600
+LONGEST_SIDE = 1024
 """Larger pictures are shown scaled down to this many pixels; the files of the run keep their size."""
+
+LOSSLESS_SIDE = 640
+"""Pictures up to this many pixels are shown without any loss; compressed photographs would make a large page."""
 
 
 def write_report(directory: Path, *, title: str = "") -> Path:
@@ -126,12 +129,14 @@ def metric_tables(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def embedded_picture(path: Path) -> str:
-    """Return a picture as a `data:` address; lossless unless it has to be scaled down to `LONGEST_SIDE`."""
-    with Image.open(path) as picture:
+    """Return a picture as a `data:` address, upright, scaled down to `LONGEST_SIDE` where it is larger."""
+    with Image.open(path) as file:
+        picture = ImageOps.exif_transpose(file)
         if max(picture.size) > LONGEST_SIDE:
             picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
         encoded = io.BytesIO()
-        picture.convert("RGB").save(encoded, "WEBP", lossless=True, quality=60)
+        exact = max(picture.size) <= LOSSLESS_SIDE
+        picture.convert("RGB").save(encoded, "WEBP", lossless=exact, quality=60 if exact else 85)
     return "data:image/webp;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
 
 

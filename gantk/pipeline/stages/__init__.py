@@ -52,7 +52,7 @@ def gantk_stages() -> list[StageSpec]:
             options=TranslateOptions,
             consumes=("dataset", "model"),
             produces=("translations",),
-            resumable=False,
+            resumable=True,
         ),
         StageSpec(
             name="report",

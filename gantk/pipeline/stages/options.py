@@ -57,7 +57,7 @@ class TranslateOptions(Options):
     limit: int | None = Field(32, ge=1)
     "Translate at most this many prepared pictures."
     inputs: list[str] = Field(default_factory=list)
-    "Files, folders or archives to translate in place of prepared pictures."
+    "Files, folders or archives to translate in place of prepared pictures; `--from translate` looks at them again."
 
 
 class ReportOptions(Options):

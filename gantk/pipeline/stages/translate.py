@@ -84,7 +84,18 @@ class TranslateStage:
                 f"{summary.failed} of {summary.inputs} inputs could not be translated; see {after / 'failures.jsonl'}.",
                 hint="The others are done. Mend or remove those files, then run with --resume.",
             )
-        return []
+        return _file_pairs(after)
+
+
+def _file_pairs(after: Path) -> list[dict[str, str]]:
+    """Pair the outputs of a job with those of its inputs that are files of their own, not members of an archive."""
+    pairs = []
+    for line in (after / "manifest.jsonl").read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        if Path(record["input"]).is_file():
+            before = str(Path(record["input"]).resolve())
+            pairs.append({"before": before, "after": f"after/{record['output']}", "caption": record["output"]})
+    return pairs
 
 
 def _write_png(path: Path, pixels: Any) -> None:
