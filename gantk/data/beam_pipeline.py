@@ -1,0 +1,115 @@
+"""The Beam pipeline: a linear chain whose elements are names of units of work, never images.
+
+`Create(units) | Reshuffle | ParDo(run unit) | GroupByKey | ParDo(write manifest)`. Pixels never pass through
+the runner, so the memory of the driver does not grow with the data; and a chain without side outputs or second
+sinks runs alike on every runner.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+from gantk.data.job import Job
+from gantk.data.manifest import write_manifest
+from gantk.data.unit import UnitRunner
+
+
+class RunUnit(beam.DoFn):
+    """Runs a unit by its name.
+
+    Args:
+        job_file: The saved job.
+    """
+
+    def __init__(self, job_file: str) -> None:
+        self._job_file = job_file
+        self._runner: UnitRunner | None = None
+
+    def process(self, element: str) -> Iterator[tuple[str, str]]:
+        job = Job.load(Path(self._job_file)) if self._runner is None else None
+        try:
+            if job is not None:
+                self._runner = UnitRunner(job)
+            assert self._runner is not None
+            self._runner.run(element)
+        except Exception as error:
+            Job.load(Path(self._job_file)).record_failure(error)
+            raise
+        yield "dataset", element
+
+
+class WriteManifest(beam.DoFn):
+    """Writes the manifest when all units have been run.
+
+    Args:
+        job_file: The saved job.
+    """
+
+    def __init__(self, job_file: str) -> None:
+        self._job_file = job_file
+
+    def process(self, element: tuple[str, Iterable[str]]) -> Iterator[str]:
+        job = Job.load(Path(self._job_file))
+        try:
+            write_manifest(job)
+        except Exception as error:
+            job.record_failure(error)
+            raise
+        yield element[0]
+
+
+def run_pipeline(job_file: Path, units: list[str], *, workers: int) -> None:
+    """Run units and write the manifest; return when all is done.
+
+    Args:
+        job_file: The saved job.
+        units: Names of the units, whose plans are written.
+        workers: Worker processes of the local runner; 0 runs everything in this process.
+
+    Raises:
+        Exception: Whatever the runner makes of a failure; the failure itself is with the job.
+    """
+    chosen = Job.load(job_file).options.beam
+    if chosen is not None:
+        options = PipelineOptions.from_dictionary({"runner": chosen.runner, **chosen.options})
+        pipeline = beam.Pipeline(options=options)
+    else:
+        # Named, since Beam's default runner first tries to download another one.
+        pipeline = beam.Pipeline(runner=_local_runner(workers, job_file), options=_local_options(workers))
+    _build(pipeline, os.fspath(job_file), units)
+    pipeline.run().wait_until_finish()
+
+
+def _build(pipeline: Any, job_file: str, units: list[str]) -> None:
+    (
+        pipeline
+        | "Units" >> beam.Create(units, reshuffle=False)
+        | "Spread" >> beam.Reshuffle()
+        | "RunUnit" >> beam.ParDo(RunUnit(job_file))
+        | "Gather" >> beam.GroupByKey()
+        | "WriteManifest" >> beam.ParDo(WriteManifest(job_file))
+    )
+
+
+def _local_options(workers: int) -> Any:
+    return PipelineOptions([], direct_num_workers=max(workers, 1))
+
+
+def _local_runner(workers: int, job_file: Path) -> Any:
+    if workers == 0:
+        return FnApiRunner()
+    # `exec`, so that the process Beam waits for is the worker itself and not a shell around it. The job's name is
+    # for people who look at the list of processes; the worker learns its work from Beam.
+    words = (sys.executable, "-m", "gantk.data.beam_worker", os.fspath(job_file))
+    command = f"exec {shlex.join(words)}"
+    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))

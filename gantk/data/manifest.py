@@ -1,0 +1,140 @@
+"""The manifest: what a prepared dataset holds. It is written last of all."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gantk.atomic_files import atomic_file, write_json
+from gantk.data.fingerprint import FORMAT_VERSION, canonical_json, digest_of
+from gantk.data.job import Job
+from gantk.data.moments import joined, mean_and_deviation
+from gantk.data.plan import Unit, read_report, read_units
+from gantk.errors import InternalError, RunFailed
+
+MANIFEST = "manifest.json"
+REJECTS = "rejects.jsonl"
+
+_NAMED_REJECTS = 5
+
+
+def write_manifest(job: Job) -> None:
+    """Join the reports of all units, write `rejects.jsonl` and then the manifest.
+
+    Raises:
+        RunFailed: More samples than allowed were rejected, or none is left. There is then no new manifest.
+        InternalError: A report is missing, or samples and rejects do not add up to the inputs.
+    """
+    units = read_units(job)
+    reports = [_report_of(job, unit) for unit in units]
+    rejected = sum(len(report["rejects"]) for report in reports)
+    _write_rejects(job.directory / REJECTS, reports)
+    _check_rejects(job, reports, rejected)
+    content = {
+        "format": FORMAT_VERSION,
+        "layout": job.options.source.options.layout,  # type: ignore[attr-defined]
+        "domain_names": job.domain_names,
+        "source": job.options.source.to_plain(),
+        "transforms": [component.to_plain() for component in job.options.transforms],
+        "encoding": job.options.encoding,
+        "seed": job.seed,
+        "inputs": sum(unit.inputs for unit in units),
+        "samples": sum(report["samples"] for report in reports),
+        "rejected": rejected,
+        "reject_stages": dict(sorted(Counter(entry["stage"] for r in reports for entry in r["rejects"]).items())),
+        "splits": _splits(reports),
+    }
+    # The digest names the content: where the source lies and what it is called do not count.
+    counted = {name: content[name] for name in ("format", "layout", "splits")}
+    write_json(job.directory / MANIFEST, {"digest": digest_of(counted), **content})
+
+
+def _report_of(job: Job, unit: Unit) -> dict[str, Any]:
+    report = read_report(job, unit)
+    if report is None:
+        raise InternalError(f"the unit {unit.name!r} was run and must have a report. Received: none in {job.reports}")
+    if report["samples"] + len(report["rejects"]) != unit.inputs:
+        raise InternalError(
+            f"the unit {unit.name!r} must keep or reject each of its {unit.inputs} inputs. "
+            f"Received: {report['samples']} samples and {len(report['rejects'])} rejects"
+        )
+    return report
+
+
+def _write_rejects(path: Path, reports: list[dict[str, Any]]) -> None:
+    with atomic_file(path) as file:
+        for report in reports:
+            for reject in report["rejects"]:
+                file.write(canonical_json({"split": report["split"], "domain": report["domain"], **reject}) + b"\n")
+
+
+def _check_rejects(job: Job, reports: list[dict[str, Any]], rejected: int) -> None:
+    inputs = sum(report["inputs"] for report in reports)
+    if rejected == inputs or rejected > job.options.max_reject_fraction * inputs:
+        allowed = "not all" if rejected == inputs else f"at most {job.options.max_reject_fraction:.2%}"
+        entries = [entry for report in reports for entry in report["rejects"]]
+        named = "\n".join(
+            f"  {entry['key']}: {entry['stage']}: {entry['reason']}" for entry in entries[:_NAMED_REJECTS]
+        )
+        more = f"\n  and {len(entries) - _NAMED_REJECTS} more" if len(entries) > _NAMED_REJECTS else ""
+        raise RunFailed(
+            f"{allowed} of the samples may be rejected. Received: {rejected} of {inputs} rejected:\n{named}{more}",
+            hint=f"All are listed in {job.directory / REJECTS}. Mend them, or raise max_reject_fraction.",
+        )
+
+
+def _splits(reports: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    splits: dict[str, dict[str, Any]] = {}
+    for split, domain in dict.fromkeys((report["split"], report["domain"]) for report in reports):
+        parts = [report for report in reports if (report["split"], report["domain"]) == (split, domain)]
+        names = sorted({name for report in parts for name in report["fields"]})
+        splits.setdefault(split, {})[domain] = {
+            "count": sum(report["samples"] for report in parts),
+            "bytes": sum(report["bytes"] for report in parts),
+            "rejected": sum(len(report["rejects"]) for report in parts),
+            "fields": {
+                name: _summary(joined(report["fields"][name] for report in parts if name in report["fields"]))
+                for name in names
+            },
+            "shards": [
+                {"name": r["shard"], "count": r["samples"], "bytes": r["bytes"], "sha256": r["sha256"]} for r in parts
+            ],
+        }
+    return splits
+
+
+def _summary(statistics: Mapping[str, Any]) -> dict[str, Any]:
+    if "pixels" not in statistics:
+        return {name: statistics[name] for name in ("encoding", "characters")}
+    means, deviations = mean_and_deviation(statistics)
+    return {
+        **{name: statistics[name] for name in ("encoding", "height", "width", "channels")},
+        "mean": [round(value, 4) for value in means],
+        "standard_deviation": [round(value, 4) for value in deviations],
+    }
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """Read the manifest of a prepared dataset.
+
+    Raises:
+        RunFailed: The folder holds none, or one of another format.
+    """
+    path = directory / MANIFEST
+    try:
+        manifest = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RunFailed(
+            f"{directory}: expected a prepared dataset, with a {MANIFEST}. Received: {error}",
+            hint="Prepare it first: `gantk data prepare PIPELINE -o FOLDER`.",
+        ) from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT_VERSION:
+        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
+        raise RunFailed(
+            f"{path}: expected a dataset of format {FORMAT_VERSION}. Received: {found!r}",
+            hint="It was prepared by another version of gantk: prepare it again.",
+        )
+    return manifest

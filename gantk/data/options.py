@@ -1,0 +1,97 @@
+"""Options of the preparation. Imports no framework."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from gantk.config.components import SourceChoice, TransformChoice
+from gantk.specs import Options, TransformSpec
+
+SPLITS = ("train", "valid", "test")
+"""The names a split can have, in the order in which they are kept."""
+
+
+MAX_PIXELS = 89_000_000
+"""Larger images are refused by default: a small file can claim any size. It is about Pillow's own limit."""
+
+
+class BeamOptions(Options):
+    """Another Beam runner than the local one. Every machine must see the dataset's folder under the same path."""
+
+    runner: str = Field(min_length=1)
+    "Name of the runner, as Beam's `--runner`: `DaskRunner`, `FlinkRunner`, `SparkRunner`, …"
+    options: dict[str, Any] = Field(default_factory=dict)
+    "Beam's pipeline options for it, by their names in Python (`dask_client_address`, …)."
+
+
+class PreparationOptions(Options):
+    """How raw samples become shards.
+
+    `workers`, `stall_seconds` and `beam` change only the speed; everything else is part of what is
+    prepared, and changing it prepares the units again that it touches.
+    """
+
+    source: SourceChoice
+    "Where the raw samples come from."
+    transforms: tuple[TransformChoice, ...] = ()
+    "What is done once to every image before it is stored, in this order."
+    encoding: Literal["png", "jpeg", "raw"] = "png"
+    "How images are stored. png: exact. jpeg: smallest and fastest, not exact; fields other than `image`, `A` and `B`, such as masks, stay png. raw: exact and largest."
+    jpeg_quality: int = Field(95, ge=1, le=100)
+    "Quality of stored JPEG images; colour is kept at full resolution."
+    png_level: int = Field(1, ge=0, le=9)
+    "Compression of stored PNG images; 1 is some four times faster than 6 and little larger."
+    channels: Literal[1, 3, 4] | None = 3
+    "Channels of the fields `image`, `A` and `B`: 1 grey, 3 colour, 4 colour and alpha; null keeps what each file has."
+    background: tuple[int, int, int] = (255, 255, 255)
+    "Colour put under transparent pixels where alpha is not kept."
+    max_pixels: int = Field(MAX_PIXELS, ge=1)
+    "Images of more pixels are rejected before they are decoded."
+    splits: dict[str, float] = Field({"train": 0.9, "test": 0.1})
+    "Shares of the splits, for the samples whose split the source leaves open; drawn by a hash of each sample's group, so a sample never moves."
+    max_reject_fraction: float = Field(0.01, ge=0, le=1)
+    "The stage fails when a larger share of the samples cannot be read, decoded or transformed."
+    unit_images: int = Field(256, ge=1)
+    "Most samples of a unit of work, which is also a shard (within an eighth)."
+    unit_bytes: int = Field(64 * 2**20, ge=1)
+    "Most bytes that a unit of work reads (within an eighth)."
+    workers: int | None = Field(None, ge=1)
+    "Worker processes; by default one for each CPU that this process may use."
+    stall_seconds: float = Field(1800, gt=0)
+    "End the run when no unit has been finished for this long."
+    beam: BeamOptions | None = None
+    "Run on another Beam runner than the local one."
+
+    @field_validator("background")
+    @classmethod
+    def _is_a_colour(cls, value: tuple[int, int, int]) -> tuple[int, int, int]:
+        if not all(0 <= channel <= 255 for channel in value):
+            raise ValueError(f"a colour has three values from 0 to 255. Received: {list(value)}")
+        return value
+
+    @field_validator("splits")
+    @classmethod
+    def _shares_add_up(cls, value: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(set(value) - set(SPLITS))
+        if unknown:
+            raise ValueError(f"splits of {', '.join(SPLITS)}. Received: {', '.join(unknown)}")
+        if (
+            not value
+            or any(not 0 <= share <= 1 for share in value.values())
+            or not math.isclose(sum(value.values()), 1)
+        ):
+            raise ValueError(f"shares from 0 to 1 that add up to 1. Received: {value}")
+        return value
+
+    @field_validator("transforms")
+    @classmethod
+    def _stores_bytes(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        for transform in value:
+            if isinstance(transform.spec, TransformSpec) and not transform.spec.at_preparation:
+                raise ValueError(
+                    f"transforms that keep 8-bit images. Received: {transform.name!r}, which belongs among the training transforms"
+                )
+        return value

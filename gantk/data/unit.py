@@ -1,0 +1,119 @@
+"""Running one unit of work: from its plan to its shard, its index and, last of all, its report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gantk.atomic_files import atomic_file, write_bytes
+from gantk.data.fingerprint import canonical_json
+from gantk.data.job import Job
+from gantk.data.listing import item_of
+from gantk.data.moments import joined
+from gantk.data.plan import Unit, is_done, read_plan
+from gantk.data.sample import RejectError, SampleEncoder
+from gantk.data.tfrecord import INDEX_SUFFIX, ShardWriter
+from gantk.errors import GantkError, PluginError, RunFailed
+from gantk.protocols import Item, Source
+
+
+class UnitRunner:
+    """Runs units of one job; built once in each worker.
+
+    Args:
+        job: The job.
+
+    Raises:
+        PluginError: The source or a transform cannot be built.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._source: Source = job.options.source.create()
+        transforms = [(component.name, component.create()) for component in job.options.transforms]
+        self._encoder = SampleEncoder(job.options, transforms, job.seed)
+
+    def run(self, name: str) -> None:
+        """Run the unit of this name, unless it is done, as where a runner tries a finished one again.
+
+        Raises:
+            PluginError: The source does not yield the items it was asked for.
+            RunFailed: The disk is full, or the source breaks off.
+        """
+        unit, rows = read_plan(self._job.plans / f"{name}.jsonl")
+        if is_done(self._job, unit):
+            return
+        items = [item_of(row, unit.split, unit.domain) for row in rows]
+        shard = self._job.shards / f"{unit.name}.tfrecord"
+        rejects: list[dict[str, str]] = []
+        statistics: dict[str, dict[str, Any]] = {}
+        with atomic_file(shard) as file:
+            writer = ShardWriter(file)
+            for item, fields in self._read(items):
+                try:
+                    if isinstance(fields, Exception):
+                        raise RejectError("read", _reason(fields))
+                    record, parts = self._encoder.encode(item, fields)
+                except RejectError as error:
+                    rejects.append({"key": item.key, "stage": error.stage, "reason": error.reason})
+                    continue
+                writer.write(record)
+                for field, part in parts.items():
+                    statistics[field] = joined([statistics[field], part]) if field in statistics else part
+        index = writer.index()
+        write_bytes(shard.with_name(shard.name + INDEX_SUFFIX), index)
+        self._report(unit, shard, writer, len(index), rejects, statistics)
+
+    def _read(self, items: Sequence[Item]) -> Iterator[tuple[Item, Mapping[str, Any] | Exception]]:
+        source = self._job.options.source.name
+        expected = iter(items)
+        try:
+            for item, fields in self._source.read(items):
+                wanted = next(expected, None)
+                if wanted is None or wanted.key != item.key:
+                    raise PluginError(
+                        f"source {source!r} must yield the items it was asked for, in their order: expected "
+                        f"{wanted.key if wanted else 'no more'!r}. Received: {item.key!r}"
+                    )
+                yield wanted, fields
+        except (GantkError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            raise RunFailed(
+                f"source {source!r} broke off while reading. Received: {type(error).__name__}: {error}",
+                hint="A source should yield an item's error beside the item, so that the others are read.",
+            ) from error
+        left = next(expected, None)
+        if left is not None:
+            raise PluginError(
+                f"source {source!r} must yield every item it was asked for. Received: an end before {left.key!r}"
+            )
+
+    def _report(
+        self,
+        unit: Unit,
+        shard: Path,
+        writer: ShardWriter,
+        index_bytes: int,
+        rejects: list[dict[str, str]],
+        statistics: dict[str, dict[str, Any]],
+    ) -> None:
+        report = {
+            "unit": unit.name,
+            "split": unit.split,
+            "domain": unit.domain,
+            "inputs": unit.inputs,
+            "samples": writer.count,
+            "rejects": rejects,
+            "shard": shard.name,
+            "bytes": writer.size,
+            "sha256": writer.sha256,
+            "index_bytes": index_bytes,
+            "fields": statistics,
+        }
+        write_bytes(self._job.reports / f"{unit.name}.json", canonical_json(report) + b"\n")
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
