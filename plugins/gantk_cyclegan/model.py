@@ -1,0 +1,174 @@
+"""CycleGAN (Zhu 2017, https://arxiv.org/abs/1703.10593)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from gantk import AdversarialModel, ConfigError, ImagePool, ModelContext, OptimizerOptions
+from gantk_cyclegan.options import CycleGANOptions
+from gantk_cyclegan.sample_independence import samples_independent
+
+
+class CycleGAN(AdversarialModel):
+    """Two generators, `AtoB` and `BtoA`, and a discriminator of each domain.
+
+    One step, in the order of the authors' code: both generators by one optimizer,
+
+        L_G = adv(D_B(G_AB(a))) + adv(D_A(G_BA(b)))
+            + λ_A |G_BA(G_AB(a)) - a| + λ_B |G_AB(G_BA(b)) - b|
+            + λ_id (λ_B |G_AB(b) - b| + λ_A |G_BA(a) - a|),
+
+    then both discriminators by another, on real images and on generated ones from a history,
+
+        L_D = ½ adv(D_A(a), D_A(pool(G_BA(b)))) + ½ adv(D_B(b), D_B(pool(G_AB(a)))).
+
+    Images that meet the same network at the same time go through it as one batch, where no layer of the network
+    mixes samples: the result is the same, with fewer and larger operations.
+
+    Losses, as they enter the sums, factors included: `generators` is the sum of `adversarial_a_to_b`,
+    `adversarial_b_to_a`, `cycle_a`, `cycle_b`, `identity_a` and `identity_b` (of domain A's and B's images; without
+    them where `lambda_identity` is 0); `discriminators` of `discriminator_a` and `discriminator_b`.
+
+    Args:
+        options: The model's options.
+        context: The run it is built for, with `shapes` of the fields A and B.
+
+    Raises:
+        ConfigError: The two domains do not fit the networks or the identity loss.
+
+    Reference:
+        Zhu 2017, equations 1 to 3, section 4 (training details) and 5.2 (identity loss).
+    """
+
+    def __init__(self, options: CycleGANOptions, context: ModelContext) -> None:
+        shape_a, shape_b = context.shapes["A"], context.shapes["B"]
+        if options.lambda_identity and shape_a[-1] != shape_b[-1]:
+            raise ConfigError(
+                "The identity loss needs domains with the same number of channels.\n"
+                f"Received: {shape_a[-1]} in A, {shape_b[-1]} in B",
+                hint="Set lambda_identity: 0, or convert the images of one domain.",
+            )
+        one_size = shape_a[:2] == shape_b[:2]
+        # With images of two sizes every network meets both.
+        size_a, size_b = (shape_a[:2], shape_b[:2]) if one_size else ((None, None), (None, None))
+        input_a, input_b = (*size_a, shape_a[-1]), (*size_b, shape_b[-1])
+        networks = {
+            "generator_a_to_b": options.generator.create(input_shape=input_a, output_channels=shape_b[-1]),
+            "generator_b_to_a": options.generator.create(input_shape=input_b, output_channels=shape_a[-1]),
+            "discriminator_a": options.discriminator.create(input_shape=input_a),
+            "discriminator_b": options.discriminator.create(input_shape=input_b),
+        }
+        identities = ["identity_a", "identity_b"] if options.lambda_identity else []
+        default = OptimizerOptions(type="adam", learning_rate=2e-4, beta_1=0.5, beta_2=0.999)
+        super().__init__(
+            context,
+            networks=networks,
+            trained_by={
+                "generators": ["generator_a_to_b", "generator_b_to_a"],
+                "discriminators": ["discriminator_a", "discriminator_b"],
+            },
+            losses=[
+                "generators",
+                "adversarial_a_to_b",
+                "adversarial_b_to_a",
+                "cycle_a",
+                "cycle_b",
+                *identities,
+                "discriminators",
+                "discriminator_a",
+                "discriminator_b",
+            ],
+            directions={"AtoB": "generator_a_to_b", "BtoA": "generator_b_to_a"},
+            optimizers={"generators": default, "discriminators": default},
+            components={"generator_a_to_b": options.generator, "generator_b_to_a": options.generator},
+        )
+        self.options = options
+        self.adversarial_loss = options.adversarial_loss.create()
+        self.cycle_loss = options.cycle_loss.create()
+        self.pool_a = ImagePool((*shape_b[:2], shape_a[-1]), options.pool_size, seed=context.seed, name="pool_a")
+        self.pool_b = ImagePool((*shape_a[:2], shape_b[-1]), options.pool_size, seed=context.seed + 1, name="pool_b")
+        self.joined = {name: one_size and samples_independent(network) for name, network in networks.items()}
+
+    def adversarial_step(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Update both generators, then both discriminators."""
+        real_a, real_b = batch["A"], batch["B"]
+        _, (generator_losses, fake_a, fake_b) = self.minimize(
+            "generators", lambda: self.generator_losses(real_a, real_b)
+        )
+        fake_a, fake_b = self.pool_a(ops.stop_gradient(fake_a)), self.pool_b(ops.stop_gradient(fake_b))
+        _, discriminator_losses = self.minimize(
+            "discriminators", lambda: self.discriminator_losses(real_a, real_b, fake_a, fake_b)
+        )
+        return {**generator_losses, **discriminator_losses}
+
+    def generator_losses(self, real_a: Any, real_b: Any) -> tuple[Any, tuple[dict[str, Any], Any, Any]]:
+        """Compute the generators' losses.
+
+        Args:
+            real_a: Images of domain A, float32 in [-1, 1], batch × height × width × channels.
+            real_b: Images of domain B.
+
+        Returns:
+            `(total, (losses by name, generated images of A, generated images of B))`.
+        """
+        options = self.options
+        losses = {}
+        if options.lambda_identity:
+            fake_b, same_b = self._call("generator_a_to_b", real_a, real_b)
+            fake_a, same_a = self._call("generator_b_to_a", real_b, real_a)
+            losses["identity_a"] = options.lambda_a * options.lambda_identity * self.cycle_loss(real_a, same_a)
+            losses["identity_b"] = options.lambda_b * options.lambda_identity * self.cycle_loss(real_b, same_b)
+        else:
+            (fake_b,) = self._call("generator_a_to_b", real_a)
+            (fake_a,) = self._call("generator_b_to_a", real_b)
+        (cycled_a,) = self._call("generator_b_to_a", fake_b)
+        (cycled_b,) = self._call("generator_a_to_b", fake_a)
+        (logits_a,) = self._call("discriminator_a", fake_a)
+        (logits_b,) = self._call("discriminator_b", fake_b)
+        losses["adversarial_a_to_b"] = self.adversarial_loss.generator_loss(logits_b)
+        losses["adversarial_b_to_a"] = self.adversarial_loss.generator_loss(logits_a)
+        losses["cycle_a"] = options.lambda_a * self.cycle_loss(real_a, cycled_a)
+        losses["cycle_b"] = options.lambda_b * self.cycle_loss(real_b, cycled_b)
+        losses["generators"] = sum(losses.values())
+        return losses["generators"], (losses, fake_a, fake_b)
+
+    def discriminator_losses(self, real_a: Any, real_b: Any, fake_a: Any, fake_b: Any) -> tuple[Any, dict[str, Any]]:
+        """Compute the discriminators' losses.
+
+        Args:
+            real_a: Images of domain A, float32 in [-1, 1], batch × height × width × channels.
+            real_b: Images of domain B.
+            fake_a: Generated images of domain A, which are not differentiated.
+            fake_b: Generated images of domain B, likewise.
+
+        Returns:
+            `(total, losses by name)`.
+        """
+        losses = {}
+        for domain, real, fake in (("a", real_a, fake_a), ("b", real_b, fake_b)):
+            real_logits, fake_logits = self._call(f"discriminator_{domain}", real, fake)
+            loss = self.adversarial_loss.discriminator_loss(real_logits, fake_logits)
+            losses[f"discriminator_{domain}"] = self.options.discriminator_factor * loss
+        losses["discriminators"] = losses["discriminator_a"] + losses["discriminator_b"]
+        return losses["discriminators"], losses
+
+    def preview(self, batch: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Show each image, its translation and its way back."""
+        networks = self.inference_networks()
+        shown = {}
+        for direction, back, field in (("AtoB", "BtoA", "A"), ("BtoA", "AtoB", "B")):
+            output = networks[direction](batch[field], training=False)
+            reconstruction = networks[back](output, training=False)
+            shown[direction] = {"input": batch[field], "output": output, "reconstruction": reconstruction}
+        return shown
+
+    def _call(self, name: str, *inputs: Any) -> list[Any]:
+        """Call a network in training mode on several batches, in one call where that changes nothing."""
+        network: keras.Model = self.networks[name]
+        if len(inputs) == 1 or not self.joined[name]:
+            return [network(images, training=True) for images in inputs]
+        return ops.split(network(ops.concatenate(inputs, axis=0), training=True), len(inputs), axis=0)

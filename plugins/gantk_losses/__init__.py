@@ -1,0 +1,51 @@
+"""Built-in losses: the adversarial games and the distances between two images."""
+
+from __future__ import annotations
+
+from gantk import LossSpec, hookimpl
+from gantk_losses.options import LeastSquaresOptions, VanillaOptions
+
+
+@hookimpl
+def gantk_losses() -> list[LossSpec]:
+    """Return the built-in losses."""
+    return [
+        LossSpec(
+            name="lsgan",
+            factory="gantk_losses.lsgan:LeastSquaresLoss",
+            options=LeastSquaresOptions,
+            summary="Least-squares adversarial loss.",
+            reference="Mao 2017, equation 9, https://arxiv.org/abs/1611.04076",
+        ),
+        LossSpec(
+            name="vanilla",
+            factory="gantk_losses.vanilla:VanillaLoss",
+            options=VanillaOptions,
+            summary="Binary cross-entropy of the logits, with the non-saturating generator loss.",
+            reference="Goodfellow 2014, section 3, https://arxiv.org/abs/1406.2661",
+        ),
+        LossSpec(
+            name="hinge",
+            factory="gantk_losses.hinge:HingeLoss",
+            summary="Hinge adversarial loss.",
+            reference="Lim 2017, https://arxiv.org/abs/1705.02894; Miyato 2018, equations 16 and 17",
+        ),
+        LossSpec(
+            name="wasserstein",
+            factory="gantk_losses.wasserstein:WassersteinLoss",
+            summary="Difference of the critic's means; it needs a constraint on the critic, such as a gradient penalty.",
+            reference="Arjovsky 2017, equation 2, https://arxiv.org/abs/1701.07875",
+        ),
+        LossSpec(
+            name="l1",
+            role="pairwise",
+            factory="gantk_losses.l1:MeanAbsoluteError",
+            summary="Mean absolute difference.",
+        ),
+        LossSpec(
+            name="l2",
+            role="pairwise",
+            factory="gantk_losses.l2:MeanSquaredError",
+            summary="Mean squared difference.",
+        ),
+    ]

@@ -1,0 +1,20 @@
+"""Mean squared error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from gantk import Options
+
+
+class MeanSquaredError:
+    """Mean over all elements of (target - prediction)², in float32."""
+
+    def __init__(self, options: Options) -> None:
+        pass
+
+    def __call__(self, target: Any, prediction: Any) -> Any:
+        """Return the loss of two tensors of one shape and any float dtype, a float32 scalar."""
+        return ops.mean(ops.square(ops.cast(target, "float32") - ops.cast(prediction, "float32")))

@@ -1,0 +1,56 @@
+"""Convolutions and normalizations with the first values of DCGAN, as CycleGAN and pix2pix use them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import initializers, layers
+
+from gantk_networks.instance_normalization import InstanceNormalization
+from gantk_networks.reflected_convolution import ReflectedConvolution2D
+
+DEVIATION = 0.02
+
+
+def convolution(filters: int, size: int, **options: Any) -> layers.Conv2D:
+    """Make a convolution with weights from N(0, 0.02) and zero biases.
+
+    Args:
+        filters: Output channels.
+        size: Height and width of the kernel.
+        options: Further arguments of `keras.layers.Conv2D`.
+
+    Reference:
+        Zhu 2017, section 4; Radford 2016, section 3.
+    """
+    return layers.Conv2D(filters, size, kernel_initializer=initializers.RandomNormal(stddev=DEVIATION), **options)
+
+
+def reflected_convolution(filters: int, **options: Any) -> ReflectedConvolution2D:
+    """Make a 3×3 convolution of an image padded by reflection, with weights from N(0, 0.02) and zero biases."""
+    return ReflectedConvolution2D(filters, kernel_initializer=initializers.RandomNormal(stddev=DEVIATION), **options)
+
+
+def transposed_convolution(filters: int, size: int, **options: Any) -> layers.Conv2DTranspose:
+    """Make a transposed convolution with weights from N(0, 0.02) and zero biases."""
+    kernel = initializers.RandomNormal(stddev=DEVIATION)
+    return layers.Conv2DTranspose(filters, size, kernel_initializer=kernel, **options)
+
+
+def normalization(kind: str, *, affine: bool = False, name: str | None = None) -> layers.Layer:
+    """Make a normalization layer.
+
+    Whatever is added to all pixels of a channel before it has no effect, so a convolution in front of one
+    needs no bias.
+
+    Args:
+        kind: `instance`, `batch` or `none`.
+        affine: Learned scale and offset after instance normalization; batch normalization always has them.
+        name: Name of the layer.
+    """
+    if kind == "instance":
+        return InstanceNormalization(epsilon=1e-5, affine=affine, name=name)
+    if kind == "batch":
+        scale = initializers.RandomNormal(mean=1.0, stddev=DEVIATION)
+        return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer=scale, name=name)
+    return layers.Identity(name=name)

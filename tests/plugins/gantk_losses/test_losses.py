@@ -1,0 +1,150 @@
+"""Every built-in loss against its formula in float64 NumPy."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from pydantic import ValidationError
+
+from gantk import Options
+from gantk_losses import gantk_losses
+from gantk_losses.hinge import HingeLoss
+from gantk_losses.l1 import MeanAbsoluteError
+from gantk_losses.l2 import MeanSquaredError
+from gantk_losses.lsgan import LeastSquaresLoss
+from gantk_losses.options import LeastSquaresOptions, VanillaOptions
+from gantk_losses.vanilla import VanillaLoss
+from gantk_losses.wasserstein import WassersteinLoss
+
+RANDOM = np.random.default_rng(0)
+REAL = RANDOM.normal(0.4, 1.5, (3, 5, 4, 1))
+FAKE = RANDOM.normal(-0.3, 1.5, (3, 5, 4, 1))
+
+
+def float32(array: np.ndarray) -> object:
+    return ops.convert_to_tensor(array, "float32")
+
+
+def value(tensor: object) -> float:
+    assert keras.backend.standardize_dtype(tensor.dtype) == "float32"
+    assert tuple(tensor.shape) == ()
+    return float(ops.convert_to_numpy(tensor))
+
+
+def log_sigmoid(logits: np.ndarray) -> np.ndarray:
+    return -np.log1p(np.exp(-logits))
+
+
+EXPECTED = {
+    # name: (loss, discriminator's loss, generator's loss)
+    "lsgan": (
+        LeastSquaresLoss(LeastSquaresOptions()),
+        np.mean((REAL - 1) ** 2) + np.mean(FAKE**2),
+        np.mean((FAKE - 1) ** 2),
+    ),
+    "lsgan, labels of Mao's equation 8": (
+        LeastSquaresLoss(LeastSquaresOptions(real_label=1, fake_label=-1, generator_label=0)),
+        np.mean((REAL - 1) ** 2) + np.mean((FAKE + 1) ** 2),
+        np.mean(FAKE**2),
+    ),
+    "vanilla": (
+        VanillaLoss(VanillaOptions()),
+        -np.mean(log_sigmoid(REAL)) - np.mean(log_sigmoid(-FAKE)),
+        -np.mean(log_sigmoid(FAKE)),
+    ),
+    "vanilla, smoothed": (
+        VanillaLoss(VanillaOptions(real_label=0.9)),
+        -np.mean(0.9 * log_sigmoid(REAL) + 0.1 * log_sigmoid(-REAL)) - np.mean(log_sigmoid(-FAKE)),
+        -np.mean(log_sigmoid(FAKE)),
+    ),
+    "hinge": (
+        HingeLoss(Options()),
+        np.mean(np.maximum(0, 1 - REAL)) + np.mean(np.maximum(0, 1 + FAKE)),
+        -np.mean(FAKE),
+    ),
+    "wasserstein": (WassersteinLoss(Options()), np.mean(FAKE) - np.mean(REAL), -np.mean(FAKE)),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_an_adversarial_loss_is_its_formula(name: str) -> None:
+    loss, discriminator_loss, generator_loss = EXPECTED[name]
+    assert value(loss.discriminator_loss(float32(REAL), float32(FAKE))) == pytest.approx(discriminator_loss, rel=1e-6)
+    assert value(loss.generator_loss(float32(FAKE))) == pytest.approx(generator_loss, rel=1e-6)
+    assert value(loss.generator_loss(float32(FAKE), float32(REAL))) == pytest.approx(generator_loss, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_logits_in_bfloat16_are_averaged_in_float32(name: str) -> None:
+    # 1000 equal values: a bfloat16 sum would lose most of them (it has 8 bits of mantissa).
+    loss = EXPECTED[name][0]
+    real = ops.full((10, 10, 10, 1), 0.71875, dtype="bfloat16")
+    fake = ops.full((10, 10, 10, 1), 0.28125, dtype="bfloat16")
+    in_float32 = loss.discriminator_loss(ops.cast(real, "float32"), ops.cast(fake, "float32"))
+    assert value(loss.discriminator_loss(real, fake)) == value(in_float32)
+    assert value(loss.generator_loss(fake)) == value(loss.generator_loss(ops.cast(fake, "float32")))
+
+
+def test_lsgan_by_hand() -> None:
+    loss = LeastSquaresLoss(LeastSquaresOptions())
+    real, fake = float32(np.array([[1.0], [3.0]])), float32(np.array([[0.5], [-1.5]]))
+    # (0² + 2²)/2 + (0.25 + 2.25)/2 = 2 + 1.25
+    assert value(loss.discriminator_loss(real, fake)) == 3.25
+    # (0.25 + 6.25)/2
+    assert value(loss.generator_loss(fake)) == 3.25
+
+
+def test_vanilla_at_zero_logits_is_log_two() -> None:
+    loss = VanillaLoss(VanillaOptions())
+    zeros = float32(np.zeros((2, 3)))
+    assert value(loss.discriminator_loss(zeros, zeros)) == pytest.approx(2 * math.log(2), rel=1e-6)
+    assert value(loss.generator_loss(zeros)) == pytest.approx(math.log(2), rel=1e-6)
+
+
+@pytest.mark.parametrize("logit", [-300.0, 300.0])
+def test_vanilla_is_finite_and_linear_at_extreme_logits(logit: float) -> None:
+    loss = VanillaLoss(VanillaOptions())
+    extreme = float32(np.full((2, 2), logit))
+    # -log σ(x) → max(0, -x), -log(1 - σ(x)) → max(0, x).
+    assert value(loss.generator_loss(extreme)) == pytest.approx(max(0.0, -logit), abs=1e-6)
+    assert value(loss.discriminator_loss(extreme, extreme)) == pytest.approx(300.0, rel=1e-6)
+
+
+def test_smoothing_out_of_range_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        VanillaOptions(real_label=1.1)
+    with pytest.raises(ValidationError):
+        VanillaOptions(real_label=0.0)
+
+
+def test_pairwise_losses_are_means_over_all_elements() -> None:
+    l1, l2 = MeanAbsoluteError(Options()), MeanSquaredError(Options())
+    assert value(l1(float32(REAL), float32(FAKE))) == pytest.approx(np.mean(np.abs(REAL - FAKE)), rel=1e-6)
+    assert value(l2(float32(REAL), float32(FAKE))) == pytest.approx(np.mean((REAL - FAKE) ** 2), rel=1e-6)
+    target, prediction = np.array([0.0, 1.0, -1.0, 4.0]), np.array([1.0, 1.0, 2.0, 2.0])
+    # |.| 1 0 3 2, squares 1 0 9 4
+    assert value(l1(float32(target), float32(prediction))) == 1.5
+    assert value(l2(float32(target), float32(prediction))) == 3.5
+
+
+def test_pairwise_losses_take_bfloat16_in_float32() -> None:
+    target = ops.cast(np.full((4, 8, 8, 3), 0.75), "bfloat16")
+    prediction = ops.cast(np.full((4, 8, 8, 3), 0.703125), "bfloat16")
+    assert value(MeanAbsoluteError(Options())(target, prediction)) == 0.046875
+    assert value(MeanSquaredError(Options())(target, prediction)) == pytest.approx(0.046875**2, rel=1e-6)
+
+
+def test_every_record_makes_its_loss() -> None:
+    import importlib
+
+    for spec in gantk_losses():
+        module, _, attribute = spec.factory.partition(":")
+        loss = getattr(importlib.import_module(module), attribute)(spec.options())
+        if spec.role == "pairwise":
+            assert value(loss(float32(REAL), float32(REAL))) == 0.0
+        else:
+            assert np.isfinite(value(loss.generator_loss(float32(FAKE))))
