@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	>/dev/null 2>&1 && echo $$python && break; done)
 
-.PHONY: demo test test-all format lint types layers pytest clean help
+.PHONY: demo test test-all format lint types layers pytest schema clean help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -36,12 +36,15 @@ layers: $(VENV)/.installed-dev
 pytest: $(VENV)/.installed-dev
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not slow"
 
-test-all: lint types layers
+test-all: lint types layers $(VENV)/.installed-dev
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+schema: $(VENV)/.installed-dev
+	GANTK_LOAD_PLUGINS= $(BIN)/gantk schema -o docs/schema.json
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { \
