@@ -26,6 +26,7 @@ from safetensors import SafetensorError
 from gantk import __version__
 from gantk.atomic_files import write_bytes
 from gantk.engine.model import AdversarialModel
+from gantk.engine.numerics import check_weights
 from gantk.engine.state import named_state, synchronise
 from gantk.errors import RunFailed
 
@@ -75,17 +76,35 @@ class CheckpointStore:
         found = [(int(match[1]), path) for path in self.directory.iterdir() if (match := _NAME.match(path.name))]
         return [path for _, path in sorted(found, reverse=True)]
 
-    def save(self, model: AdversarialModel, *, step: int, epoch: int, extra: Mapping[str, Any] | None = None) -> Path:
+    def save(
+        self,
+        model: AdversarialModel,
+        *,
+        step: int,
+        epoch: int,
+        extra: Mapping[str, Any] | None = None,
+        guard: bool = False,
+    ) -> Path:
         """Save the state after `step` steps and remove the oldest files beyond `keep`.
 
+        Args:
+            model: The model in training.
+            step: Training steps done.
+            epoch: The epoch of the last step, counted from one.
+            extra: What to find again on resuming, plain JSON values.
+            guard: Refuse networks with weights that are not finite: a finite loss may have gradients that are not, and
+                the loss tells of it one step later only.
+
         Raises:
-            RunFailed: The disk is full; the earlier checkpoints stay.
+            RunFailed: The disk is full, or the guard refuses; the earlier checkpoints stay.
         """
         synchronise(model)
         tensors = {
             name: np.asarray(keras.ops.convert_to_numpy(variable.value), order="C")
             for name, variable in named_state(model).items()
         }
+        if guard:
+            check_weights(tensors, step)
         about: dict[str, Any] = {
             "format": FORMAT,
             "gantk": __version__,

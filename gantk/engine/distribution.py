@@ -8,6 +8,11 @@ from gantk.engine.options import TrainingOptions
 from gantk.errors import RunFailed
 
 
+def use_one_device() -> None:
+    """End the spreading: batches of any size may be given to networks built from now on."""
+    keras.distribution.set_distribution(None)
+
+
 def use_devices(training: TrainingOptions) -> None:
     """Spread the batches of models built from now on over `training.devices` devices, or over one.
 
@@ -18,7 +23,7 @@ def use_devices(training: TrainingOptions) -> None:
     """
     count = training.devices or 1
     if count == 1:
-        keras.distribution.set_distribution(None)
+        use_one_device()
         return
     if keras.backend.backend() != "jax":
         raise RunFailed(

@@ -1,4 +1,4 @@
-"""The guard against losses that are not finite, and the means of losses between two log lines."""
+"""The guard against losses and weights that are not finite, and the means of losses between two log lines."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gantk.errors import RunFailed
+
+_REMEDY = (
+    "Lower the learning rate, set gradient_clip_norm, or train with precision float32, and train anew: "
+    "--resume continues with unchanged settings only."
+)
 
 
 class LossWindow:
@@ -71,6 +77,25 @@ def not_finite(name: str, value: float, step: int, losses: Mapping[str, float]) 
     others = ", ".join(f"{other} {number:.4g}" for other, number in losses.items())
     return RunFailed(
         f"The loss {name!r} stopped being finite at training step {step}.\nReceived: {name} = {value}; at that step {others}",
-        hint="Lower the learning rate, set gradient_clip_norm, or train with precision float32; "
-        "the checkpoints before this step are whole, and --resume continues from the newest.",
+        hint=_REMEDY,
     )
+
+
+def check_weights(tensors: Mapping[str, NDArray[Any]], step: int) -> None:
+    """Look for weights of networks and of their averages that are not finite.
+
+    Args:
+        tensors: The state of a model by the names of `named_state`.
+        step: Training steps done.
+
+    Raises:
+        RunFailed: There are some; the message names the first network.
+    """
+    for name, value in tensors.items():
+        kind, _, rest = name.partition("/")
+        if kind in ("networks", "averages") and not np.all(np.isfinite(value)):
+            raise RunFailed(
+                f"Weights of the network {rest.partition('/')[0]!r} stopped being finite by training step {step}.\n"
+                f"Received: {np.count_nonzero(~np.isfinite(value))} of {value.size} numbers in {name}",
+                hint=_REMEDY,
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,11 @@ from gantk.engine.numerics import LossWindow
 from gantk.engine.options import TrainingOptions
 from gantk.engine.progress import TrainingProgress
 from gantk.engine.sample_grid import SampleGrid, write_sample_grid
+from gantk.engine.schedules import schedule_factor
 from gantk.engine.state import synchronise
+from gantk.errors import RunFailed
+
+logger = logging.getLogger("gantk.engine")
 
 
 @dataclass(frozen=True)
@@ -94,8 +99,8 @@ def train(
         progress: Show a progress bar where stderr is a terminal.
 
     Raises:
-        RunFailed: A loss is not finite; the batches end or change shape; a checkpoint belongs to another model or
-            configuration; the disk is full.
+        RunFailed: A loss or weight is not finite; the batches end or change shape; a checkpoint belongs to another
+            model or configuration, or is of a later step than the last; the disk is full.
         KeyboardInterrupt: Ctrl-C or SIGTERM; a checkpoint of the last step was saved.
     """
     total = training.epochs * steps_per_epoch
@@ -103,7 +108,14 @@ def train(
     checkpoint = store.restore(model) if resume else None
     if not resume:
         store.clear()
+    _warn_of_a_rate_of_zero(training, steps_per_epoch)
     start = checkpoint.step if checkpoint else 0
+    if checkpoint and start > total:
+        raise RunFailed(
+            f"The run must not be longer already than it is asked to be: {training.epochs} epochs of {steps_per_epoch} "
+            f"steps are {total} steps.\nReceived: the checkpoint {checkpoint.path}, of step {start}",
+            hint=f"Ask for at least {-(-start // steps_per_epoch)} epochs, or train anew, without --resume.",
+        )
     with (
         interruptions() as interruption,
         TrainingProgress(total, start=start, show=progress) as display,
@@ -118,6 +130,19 @@ def train(
     summary = loop.summary()
     write_json(directory / "training.json", dataclasses.asdict(summary))
     return summary
+
+
+def _warn_of_a_rate_of_zero(training: TrainingOptions, steps_per_epoch: int) -> None:
+    total = training.epochs * steps_per_epoch
+    schedule = training.schedule
+    if schedule_factor(schedule, total - 1, steps_per_epoch=steps_per_epoch) == 0.0:
+        logger.warning(
+            "the schedule's learning rate is zero after %d %ss, so the rest of the %d epochs will change nothing; "
+            "let constant + decay reach to the end",
+            schedule.constant + schedule.decay,
+            schedule.unit,
+            training.epochs,
+        )
 
 
 def _fit(
@@ -266,7 +291,8 @@ class _Loop:
             return
         # Looks at every loss so far, so that no checkpoint holds weights from after the first bad one.
         extra = {"window": self.window.to_plain(), "losses": self.losses, "seconds": self._seconds()}
-        self.store.save(self.model, step=self.step, epoch=self.epoch, extra=extra)
+        guard = self.training.check_numerics_every > 0
+        self.store.save(self.model, step=self.step, epoch=self.epoch, extra=extra, guard=guard)
         self._saved = self.step
 
     def summary(self) -> TrainingSummary:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from gantk.atomic_files import write_bytes, write_json
-from gantk.errors import InternalError
+from gantk.errors import PluginError
 from gantk.protocols import EvaluationData, Metric, MetricResult, Translator
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ def evaluate(
     Returns:
         One entry a metric and candidate, as written under the key `metrics`: name, candidate, values, units,
         better, protocol, pictures (caption → path relative to `directory`).
+
+    Raises:
+        PluginError: A metric returns something else than a MetricResult.
     """
     entries = []
     for component in metrics:
@@ -48,7 +51,7 @@ def evaluate(
         for name, translator in candidates.items():
             result = metric.evaluate(translator, data)
             if not isinstance(result, MetricResult):
-                raise InternalError(
+                raise PluginError(
                     f"Metric {component.name!r} must return a MetricResult. Received: {type(result).__name__}"
                 )
             entries.append(_entry(component, name, result, directory))

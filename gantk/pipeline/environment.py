@@ -1,4 +1,4 @@
-"""What a run ran on: versions, machine, and the state of the pipeline's repository."""
+"""What a run ran on: versions, machine, and the state of the working folder's repository."""
 
 from __future__ import annotations
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -47,17 +48,38 @@ def plugin_versions(component: Component) -> dict[str, str]:
     """Return the version of every plugin that a component and all within it come from.
 
     Returns:
-        `{distribution: version}`; a plugin that is a single file stands by its path and the hash of its content.
+        `{distribution: version}`; a plugin that no distribution declares, a file or a module asked for by name,
+        stands by its name and the hash of its source, since it has no version that would change with it.
     """
     registry = default_registry()
     versions = {"gantk": gantk.__version__}
     for part in components_within(component):
         plugin = registry.provider(part.spec.kind, part.name)
         if plugin.origin == "file":
-            versions[plugin.name] = hashlib.sha256(Path(plugin.location).read_bytes()).hexdigest()
+            versions[plugin.name] = _digest_of([Path(plugin.location)])
+        elif plugin.origin == "module":
+            versions[plugin.name] = _digest_of(_sources(plugin.location))
         else:
             versions[plugin.distribution or plugin.name] = plugin.version
     return versions
+
+
+def _sources(module: str) -> list[Path]:
+    """Return the Python files of an imported module; of a package all below it, in a fixed order."""
+    spec = importlib.util.find_spec(module)
+    if spec is None:
+        return []
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    if folders:
+        return sorted(path for folder in folders for path in folder.rglob("*.py"))
+    return [Path(spec.origin)] if spec.has_location and spec.origin else []
+
+
+def _digest_of(files: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def components_within(value: Any) -> Iterator[Component]:

@@ -16,6 +16,8 @@ from gantk.specs import StageSpec
 
 Action = Literal["run", "skip", "resume", "refuse"]
 
+_ENDS = {"running": "was killed", "interrupted": "was interrupted"}
+
 
 @dataclass(frozen=True)
 class PlannedStage:
@@ -23,7 +25,8 @@ class PlannedStage:
 
     Args:
         action: `run`: from its beginning. `skip`: nothing has changed. `resume`: an interrupted run is
-            continued. `refuse`: unfinished work would be lost; the run asks for `--resume` or `--from`.
+            continued. `refuse`: unfinished work would be lost: the run asks for `--resume` or `--from`, or
+            `--resume` was given and cannot continue it.
         reason: Why, in a few words.
     """
 
@@ -88,15 +91,18 @@ def decide(
     if directory.is_complete(name, fingerprint) and not forced:
         return planned("skip", "nothing about it has changed")
     unfinished = record.status != "done"
+    left_work = unfinished and spec.resumable and directory.holds_work(name)
     continuable = spec.resumable and record.continuation == stage_fingerprint(pipeline, name, inputs, continued=True)
     if resume and continuable and (unfinished or record.fingerprint != fingerprint):
         return planned("resume", "continues where it stopped" if unfinished else "continues with changed options")
     if forced:
         return planned("run", "asked for by --from")
-    if unfinished and continuable:
+    if left_work and continuable:
         return planned("refuse", "unfinished work is there")
+    if left_work and resume:
+        return planned("refuse", "its options or inputs changed, so its unfinished work cannot be continued")
     if unfinished:
-        return planned("run", f"the last run of it {'was ' if record.status == 'interrupted' else ''}{record.status}")
+        return planned("run", f"the last run of it {_ENDS.get(record.status, record.status)}")
     return planned(
         "run", "what it left is gone" if record.fingerprint == fingerprint else "its options or inputs changed"
     )
@@ -143,8 +149,17 @@ def plan_pipeline(
             )
         plan.append(stage)
         made_by.update(dict.fromkeys(spec.produces, name))
-        if stage.action == "skip" or (spec.checks_itself and name in directory.stages):
+        if stage.action == "skip" or (spec.checks_itself and _is_unchanged(pipeline, name, artifacts, directory)):
             artifacts.update(directory.artifacts_of(name))
         else:
             running.add(name)
     return plan
+
+
+def _is_unchanged(pipeline: Pipeline, name: str, artifacts: Mapping[str, Artifact], directory: RunDirectory) -> bool:
+    """Tell whether a stage that checks itself would, as far as its options tell, leave what it left before."""
+    consumed = cast(StageSpec, pipeline.stages[name].component.spec).consumes
+    if any(key not in artifacts for key in consumed):
+        return False
+    inputs = {key: artifacts[key] for key in consumed}
+    return directory.is_complete(name, stage_fingerprint(pipeline, name, inputs))

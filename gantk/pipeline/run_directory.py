@@ -99,6 +99,11 @@ class RunDirectory:
             and all(artifact.path.exists() for artifact in self.artifacts_of(name).values())
         )
 
+    def holds_work(self, name: str) -> bool:
+        """Tell whether a stage has left anything in its folder."""
+        folder = self.stage_directory(name)
+        return folder.is_dir() and any(folder.iterdir())
+
     def record_outputs(self, name: str, artifacts: Mapping[str, Artifact]) -> None:
         """Note what a stage left, with paths relative to the run directory where they are inside it."""
         self.stages[name].outputs = {
@@ -109,7 +114,7 @@ class RunDirectory:
     def set_aside(self, name: str) -> Path | None:
         """Move a stage's folder to `<name>.previous`, replacing an older one; return the new place."""
         folder = self.stage_directory(name)
-        if not folder.is_dir() or not any(folder.iterdir()):
+        if not self.holds_work(name):
             return None
         previous = self.path / f"{name}.previous"
         if previous.exists():

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import errno
 import logging
+import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any, Literal, cast
 
 from gantk.atomic_files import write_json, write_text
 from gantk.config import Pipeline, resolved_yaml
-from gantk.errors import InternalError, RunFailed, UsageError
+from gantk.errors import PluginError, RunFailed, UsageError
 from gantk.pipeline.environment import describe_environment
 from gantk.pipeline.fingerprint import stage_fingerprint
-from gantk.pipeline.plan import decide, default_run_directory, select_stages
+from gantk.pipeline.plan import PlannedStage, decide, default_run_directory, plan_pipeline, select_stages
 from gantk.pipeline.run_directory import RunDirectory, StageRecord
 from gantk.pipeline.stage_context import StageContext
 from gantk.protocols import Artifact
@@ -66,11 +69,11 @@ def run_pipeline(
     Raises:
         UsageError: A wrong `first` or `last`, or unfinished work that a new start would lose.
         RunFailed: A stage failed.
-        KeyboardInterrupt: The run was interrupted; what was finished stays.
+        KeyboardInterrupt: The run was interrupted, by Ctrl-C or SIGTERM; what was finished stays.
     """
     names = select_stages(pipeline, first, last)
     directory = RunDirectory(run_dir or default_run_directory(pipeline))
-    with directory.locked(), _log_file(directory.path / "logs" / "run.log"):
+    with _terminable(), directory.locked(), _log_file(directory.path / "logs" / "run.log"):
         return _Run(pipeline, directory, names, resume=resume, first=first, progress=progress).run()
 
 
@@ -90,6 +93,7 @@ class _Run:
         self.pipeline = pipeline
         self.directory = directory
         self.names = names
+        self.first = first
         self.resume = resume
         self.forced = set(names[names.index(first) :]) if first else set()
         self.progress = progress
@@ -97,6 +101,15 @@ class _Run:
         self.actions: dict[str, str] = {}
 
     def run(self) -> RunResult:
+        # Before anything is written: a refused call must leave the record of the run as it was.
+        for planned in plan_pipeline(
+            self.pipeline,
+            run_dir=self.directory.path,
+            resume=self.resume,
+            first=self.first,
+            last=self.names[-1],
+        ):
+            self._refuse(planned)
         write_text(self.directory.path / "config.yaml", resolved_yaml(self.pipeline))
         write_json(self.directory.path / "environment.json", describe_environment(Path.cwd()))
         self.directory.begin(self.pipeline.name)
@@ -121,11 +134,7 @@ class _Run:
         inputs = self._inputs(name, spec)
         planned = decide(self.pipeline, name, inputs, self.directory, resume=self.resume, forced=name in self.forced)
         self.actions[name] = planned.action
-        if planned.action == "refuse":
-            raise UsageError(
-                f"{self.directory.path} holds an unfinished {name!r} stage; a new start would lose it.",
-                hint=f"--resume continues it; --from {name} begins it anew; --run-dir puts this run elsewhere.",
-            )
+        self._refuse(planned)
         if planned.action == "skip":
             logger.info("stage %s %s: skipped, %s", position, name, planned.reason)
             record = self.directory.stages[name]
@@ -135,6 +144,20 @@ class _Run:
             return
         logger.info("stage %s %s: %s", position, name, planned.reason)
         self._execute(name, inputs, resume=planned.action == "resume", keep=spec.checks_itself)
+
+    def _refuse(self, planned: PlannedStage) -> None:
+        if planned.action != "refuse":
+            return
+        name, folder = planned.name, self.directory.path
+        if self.resume:
+            raise UsageError(
+                f"{folder} holds an unfinished {name!r} stage that --resume cannot continue. Received: {planned.reason}.",
+                hint=f"Undo the change to continue it; --from {name} begins it anew; --run-dir puts this run elsewhere.",
+            )
+        raise UsageError(
+            f"{folder} holds an unfinished {name!r} stage; a new start would lose it.",
+            hint=f"--resume continues it; --from {name} begins it anew; --run-dir puts this run elsewhere.",
+        )
 
     def _inputs(self, name: str, spec: StageSpec) -> dict[str, Artifact]:
         missing = [key for key in spec.consumes if key not in self.artifacts]
@@ -182,6 +205,8 @@ class _Run:
             record.error = f"{type(error).__name__}: {error}"
             record.seconds += time.monotonic() - started
             self.directory.write()
+            if isinstance(error, KeyboardInterrupt):
+                logger.info("stage %s was interrupted; the same command with --resume goes on from here", name)
             default_registry().notify("gantk_on_stage_error", run_dir=self.directory.path, stage=name, error=error)
             told = _as_run_failure(name, error)
             if told is None:
@@ -205,9 +230,10 @@ class _Run:
 
     def _check_outputs(self, name: str, spec: StageSpec, artifacts: Any) -> None:
         if not isinstance(artifacts, Mapping) or set(artifacts) != set(spec.produces):
-            raise InternalError(
+            raise PluginError(
                 f"Stage {name!r} (type {spec.name!r}) must return the artifacts {sorted(spec.produces)}. "
-                f"Received: {sorted(artifacts) if isinstance(artifacts, Mapping) else type(artifacts).__name__}"
+                f"Received: {sorted(artifacts) if isinstance(artifacts, Mapping) else type(artifacts).__name__}",
+                hint=f"Make what {spec.factory} returns and the `produces` of its StageSpec the same.",
             )
 
 
@@ -221,6 +247,23 @@ def _as_run_failure(name: str, error: BaseException) -> RunFailed | None:
             hint="Free some space, then run the same command with --resume.",
         )
     return None
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """End on SIGTERM as on Ctrl-C, so that the record says what became of the run. Only the main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gantk.errors import InternalError
+from gantk.errors import PluginError
 from gantk.protocols import Artifact
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ class StageContext:
         """Return what an earlier stage left.
 
         Raises:
-            InternalError: The stage's spec does not list the name under `consumes`.
+            PluginError: The stage's spec does not list the name under `consumes`.
         """
         if name not in self.artifacts:
-            raise InternalError(
+            raise PluginError(
                 f"Stage {self.name!r} asked for the artifact {name!r}, which its spec does not list under `consumes`. "
                 f"Received: {sorted(self.artifacts)}"
             )

@@ -64,7 +64,7 @@ class DomainClassifier:
             optimizer=keras.optimizers.Adam(1e-3), loss=keras.losses.BinaryCrossentropy(from_logits=True)
         )
         half = options.batch_size // 2
-        labels = np.repeat(np.float32([0, 1]), half)[:, None]
+        labels = np.repeat(np.array([0, 1], np.float32), half)[:, None]
         for _ in range(options.steps):
             batch = np.concatenate([real[domain][random.integers(len(real[domain]), size=half)] for domain in real])
             mirrored = random.random(len(batch)) < 0.5
@@ -78,14 +78,17 @@ class DomainClassifier:
         self._accuracy = float(np.mean(correct))
 
     def evaluate(self, translator: Translator, data: EvaluationData) -> MetricResult:
-        """Measure every direction on real samples of the test split."""
+        """Measure every direction on real samples of the test split; NaN where translations are not finite."""
         values = {}
         counts = {}
         for direction in translator.directions:
             source, target = direction.split("to")
             real = data.images(self.options.test_split, source, limit=self.options.limit)
-            taken_for_b = self._logits(translator(direction, real)) > 0
-            values[f"taken_for_{target.lower()}"] = float(np.mean(taken_for_b == (target == "B")))
+            translated = translator(direction, real)
+            taken_for_b = self._logits(translated) > 0
+            # ReLU may turn NaN into 0, and the classifier would have an opinion on a picture that is none.
+            share = np.mean(taken_for_b == (target == "B")) if np.all(np.isfinite(translated)) else np.nan
+            values[f"taken_for_{target.lower()}"] = float(share)
             counts[source] = len(real)
         return MetricResult(
             values=values,

@@ -227,6 +227,31 @@ def test_the_first_bad_loss_is_named_and_the_checkpoint_before_it_stays(tmp_path
     assert all(np.isfinite(value).all() for value in tensors.values())
 
 
+def test_weights_that_are_not_finite_are_never_saved(tmp_path):
+    """The second step's losses are finite, its gradients are not: the third step's loss would be the first bad one."""
+    model = tiny_models.build("tiny_wgan", options(epochs=1), steps_per_epoch=STEPS)
+    step = model.adversarial_step
+
+    def spoiling(batch):
+        losses = step(batch)
+        weight = model.networks["critic"].trainable_variables[0]
+        weight.assign(ops.where(ops.equal(model.training_step.value, 1), np.float32("nan"), weight.value))
+        return losses
+
+    model.adversarial_step = spoiling
+    training = options(epochs=1, checkpoint=CheckpointOptions(every_steps=1))
+    with pytest.raises(RunFailed, match=r"(?s)network 'critic' stopped being finite by training step 2.*96 of 96"):
+        run(tmp_path, training, model=model)
+    assert [path.name for path in CheckpointStore(tmp_path / "checkpoints").paths()] == ["step-00000001.safetensors"]
+
+
+def test_a_run_longer_than_asked_for_is_not_taken_for_a_shorter_one(tmp_path):
+    run(tmp_path, options(epochs=2))
+    with pytest.raises(RunFailed, match=r"(?s)1 epochs of 4 steps are 4 steps.*step-00000008.*of step 8") as caught:
+        run(tmp_path, options(epochs=1), resume=True)
+    assert "at least 2 epochs" in caught.value.hint
+
+
 def test_without_the_guard_training_goes_on_and_the_lines_stay_json(tmp_path):
     def poisoned(step):
         for batch in batches(step):
@@ -268,12 +293,29 @@ def test_the_reader_is_closed_when_training_ends_and_when_it_fails(tmp_path):
     run(tmp_path, options(epochs=1), source=watched)
     assert closed == [0]
 
+    def failing(step):
+        raise OSError(f"of step {step}")
+
+    stop = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: failing(batch))
+    with pytest.raises(OSError, match="of step 0"):
+        run(tmp_path, options(epochs=1), source=watched, callbacks=[stop])
+    assert closed == [0, 0]
+
 
 def test_the_time_of_the_full_run_is_said_after_the_first_steps(tmp_path, caplog):
     with caplog.at_level(logging.INFO, logger="gantk.engine"):
         run(tmp_path, options(epochs=1))
     assert any("the full run of 4 steps takes about" in record.message for record in caplog.records)
     assert any(record.message.startswith("step 3/4  epoch 1  generator_loss ") for record in caplog.records)
+
+
+@pytest.mark.parametrize(("constant", "warned"), [(1, False), (0, True)])
+def test_epochs_beyond_the_schedule_are_warned_of(tmp_path, caplog, constant, warned):
+    """Two epochs; a linear schedule of 0 + 1 epochs leaves a factor of 1 - 2 / 2 = 0 for the second."""
+    schedule = {"type": "linear", "constant": constant, "decay": 1}
+    with caplog.at_level(logging.WARNING, logger="gantk.engine"):
+        run(tmp_path, options(schedule=schedule))
+    assert any("learning rate is zero after 1 epochs" in record.message for record in caplog.records) is warned
 
 
 def test_callbacks_see_the_epochs_of_the_run(tmp_path):

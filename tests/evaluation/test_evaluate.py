@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantk.errors import InternalError, RunFailed
+from gantk.errors import PluginError, RunFailed
 from gantk.evaluation import IdentityTranslator, PreparedEvaluationData, evaluate
 from gantk.protocols import MetricResult
 
@@ -50,7 +50,7 @@ def test_every_candidate_is_measured_and_written_with_its_protocol(tmp_path: Pat
 
 def test_a_metric_that_returns_something_else_is_named(tmp_path: Path) -> None:
     wrong = SimpleNamespace(prepare=lambda data: None, evaluate=lambda translator, data: 0.5)
-    with pytest.raises(InternalError, match=r"'brightness' must return a MetricResult. Received: float"):
+    with pytest.raises(PluginError, match=r"'brightness' must return a MetricResult. Received: float"):
         evaluate([component(wrong)], {"trained": None}, object(), tmp_path)
 
 

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import signal
+import time
 
 import gantk
 
@@ -49,7 +51,10 @@ class RecordStage:
         if self.options.fail == "full":
             raise OSError(28, "No space left on device")
         if self.options.fail == "kill":
-            os.kill(os.getpid(), 9)
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.options.fail == "terminate":
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
         if self.options.fail == "error":
             raise ValueError("the stage's own fault")
         if self.options.fail == "nothing":

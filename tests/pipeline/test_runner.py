@@ -1,5 +1,6 @@
 import json
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gantk.config import load_pipeline
-from gantk.errors import InternalError, RunFailed, UsageError
+from gantk.errors import PluginError, RunFailed, UsageError
 from gantk.pipeline.plan import default_run_directory, plan_pipeline
 from gantk.pipeline.runner import RunResult, run_pipeline
 from gantk.registry import Registry, process
@@ -105,6 +106,42 @@ def test_unfinished_work_is_not_begun_anew_unasked(pipeline_file: Path) -> None:
     assert [call["resume"] for call in calls("learn")] == [False, True]
 
 
+def test_unfinished_work_of_other_options_is_not_continued_in_silence(pipeline_file: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(pipeline_file, "stages.learn.fail=interrupt")
+    with pytest.raises(UsageError, match=r"--resume cannot continue. Received: its options or inputs changed"):
+        run(pipeline_file, "stages.learn.text=two", resume=True)
+    assert [call["text"] for call in calls("learn")] == ["one"]
+    assert run(pipeline_file, "stages.learn.text=two").stages["learn"] == "run"
+
+
+def test_a_refused_call_leaves_the_record_as_it_was(pipeline_file: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(pipeline_file, "stages.learn.fail=interrupt")
+    before = {name: (Path("runs/recorded") / name).read_bytes() for name in ("run.json", "config.yaml")}
+    with pytest.raises(UsageError, match="unfinished 'learn'"):
+        run(pipeline_file, "stages.learn.fail=interrupt", "stages.learn.rounds=7")
+    assert before == {name: (Path("runs/recorded") / name).read_bytes() for name in before}
+
+
+def test_a_stage_that_failed_before_it_left_anything_is_begun_anew(pipeline_file: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(pipeline_file, "stages.learn.fail=interrupt")
+    Path("runs/recorded/learn/calls").unlink()
+    with pytest.raises(KeyboardInterrupt):
+        run(pipeline_file, "stages.learn.fail=interrupt")
+    assert [call["resume"] for call in calls("learn")] == [False]
+
+
+def test_sigterm_ends_a_stage_as_an_interruption(pipeline_file: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        run(pipeline_file, "stages.make.fail=terminate")
+    assert record()["status"] == record()["stages"]["make"]["status"] == "interrupted"
+    assert "--resume" in Path("runs/recorded/logs/run.log").read_text()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_options_that_may_change_are_continued_with_resume_only(pipeline_file: Path) -> None:
     run(pipeline_file)
     assert run(pipeline_file, "stages.learn.rounds=5", resume=True).stages["learn"] == "resume"
@@ -128,7 +165,7 @@ def test_a_stage_that_fails_is_recorded_and_its_error_kept(pipeline_file: Path) 
 
 
 def test_a_stage_that_leaves_less_than_it_promised_is_named(pipeline_file: Path) -> None:
-    with pytest.raises(InternalError, match=r"'make' .* must return the artifacts \['dataset'\]. Received: \[\]"):
+    with pytest.raises(PluginError, match=r"'make' .* must return the artifacts \['dataset'\]. Received: \[\]"):
         run(pipeline_file, "stages.make.fail=nothing")
 
 
@@ -151,6 +188,7 @@ def test_the_plan_says_what_the_run_then_does(pipeline_file: Path) -> None:
     run(pipeline_file)
     assert plan()["learn"] == ("skip", "nothing about it has changed")
     assert plan("stages.learn.text=two")["learn"] == ("run", "its options or inputs changed")
+    assert plan("stages.make.text=two")["learn"] == ("run", "needs what 'make' will leave")
     assert plan("stages.learn.rounds=2", resume=True)["learn"] == ("resume", "continues with changed options")
     assert plan(first="learn")["learn"] == ("run", "asked for by --from")
 

@@ -34,7 +34,15 @@ def gantk_stages() -> list[StageSpec]:
             produces=("model",),
             resumable=True,
             may_change=frozenset(
-                {"epochs", "checkpoint", "log_every", "check_numerics_every", "sample_every_epochs", "preview"}
+                {
+                    "epochs",
+                    "schedule",
+                    "checkpoint",
+                    "log_every",
+                    "check_numerics_every",
+                    "sample_every_epochs",
+                    "preview",
+                }
             ),
         ),
         StageSpec(

@@ -26,7 +26,9 @@ class EvaluateStage:
         from gantk.data import PreparedDataset
         from gantk.engine.backend import choose_backend
 
-        choose_backend(context.runtime.backend, threads=context.runtime.threads)
+        choose_backend(
+            context.runtime.backend, threads=context.runtime.threads, deterministic=context.runtime.deterministic
+        )
         from gantk.evaluation import IdentityTranslator, PreparedEvaluationData, evaluate
 
         bundle = load_bundle(context.artifact("model").path)
@@ -43,11 +45,10 @@ class EvaluateStage:
 
 def untrained_translator(bundle: Bundle, seed: int) -> Translator:
     """Build the bundle's networks with weights as before any training."""
-    import keras
-
+    from gantk.engine.building import set_seeds
     from gantk.evaluation import NetworkTranslator
 
-    keras.utils.set_random_seed(seed)
+    set_seeds(seed)
     networks = {}
     for direction, record in bundle.metadata.networks.items():
         networks[direction] = bundle.component(direction).create(

@@ -44,6 +44,7 @@ class TrainStage:
             deterministic=context.runtime.deterministic,
         )
         from gantk.engine.building import build_model
+        from gantk.engine.distribution import use_one_device
         from gantk.engine.model_context import ModelContext
         from gantk.engine.training import train
 
@@ -74,6 +75,7 @@ class TrainStage:
             preview=lambda: _grid(model, samples, dataset),
             progress=context.progress,
         )
+        use_one_device()
         bundle = self._save(context, model, dataset, summary)
         return {"model": Artifact(bundle.path, bundle.digest)}
 

@@ -37,7 +37,9 @@ class TranslateStage:
         from gantk.artifacts import load_bundle
         from gantk.engine.backend import choose_backend
 
-        choose_backend(context.runtime.backend, threads=context.runtime.threads)
+        choose_backend(
+            context.runtime.backend, threads=context.runtime.threads, deterministic=context.runtime.deterministic
+        )
         bundle = load_bundle(context.artifact("model").path)
         pairs = (
             self._translate_files(context, bundle) if self.options.inputs else self._translate_prepared(context, bundle)

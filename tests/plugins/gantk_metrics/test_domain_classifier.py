@@ -46,6 +46,19 @@ def test_translations_are_told_from_copies() -> None:
     assert metric.evaluate(Copy(), PlainAndStriped()).values == {"taken_for_b": 0.0, "taken_for_a": 0.0}
 
 
+class Broken:
+    directions = ("BtoA",)
+
+    def __call__(self, direction: str, images: np.ndarray) -> np.ndarray:
+        return np.full_like(images, np.nan)
+
+
+def test_pictures_that_are_not_finite_are_taken_for_nothing() -> None:
+    metric = DomainClassifier(DomainClassifierOptions(steps=1, filters=4))
+    metric.prepare(PlainAndStriped())
+    assert np.isnan(metric.evaluate(Broken(), PlainAndStriped()).values["taken_for_a"])
+
+
 def test_evaluating_before_preparing_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="before prepare"):
         DomainClassifier(DomainClassifierOptions()).evaluate(Copy(), PlainAndStriped())
