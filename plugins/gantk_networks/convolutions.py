@@ -26,9 +26,11 @@ def convolution(filters: int, size: int, **options: Any) -> layers.Conv2D:
     return layers.Conv2D(filters, size, kernel_initializer=initializers.RandomNormal(stddev=DEVIATION), **options)
 
 
-def reflected_convolution(filters: int, **options: Any) -> ReflectedConvolution2D:
-    """Make a 3×3 convolution of an image padded by reflection, with weights from N(0, 0.02) and zero biases."""
-    return ReflectedConvolution2D(filters, kernel_initializer=initializers.RandomNormal(stddev=DEVIATION), **options)
+def reflected_convolution(filters: int, size: int, **options: Any) -> ReflectedConvolution2D:
+    """Make a convolution of an image padded by reflection, with weights from N(0, 0.02) and zero biases."""
+    return ReflectedConvolution2D(
+        filters, size, kernel_initializer=initializers.RandomNormal(stddev=DEVIATION), **options
+    )
 
 
 def transposed_convolution(filters: int, size: int, **options: Any) -> layers.Conv2DTranspose:

@@ -31,7 +31,7 @@ class ResNetOptions(GeneratorOptions):
     dropout: float = Field(0.0, ge=0, lt=1)
     "Rate of dropout inside the residual blocks; the original's option is 0.5."
     convolution: Literal["auto", "direct"] = "auto"
-    "`auto`: on a CPU the blocks' convolutions are computed by Winograd's algorithm: 2 to 3 times faster, rounded otherwise."
+    "`auto`: on a CPU by algorithms that are up to 3 times faster, and round otherwise; `direct`: by definition."
 
     @property
     def size_multiple(self) -> int:

@@ -22,7 +22,6 @@ from gantk_networks.convolutions import convolution, normalization, reflected_co
 from gantk_networks.half_turn import HalfTurn
 from gantk_networks.input_size import check_input_size
 from gantk_networks.options import ResNetOptions
-from gantk_networks.reflection_padding import ReflectionPadding2D
 
 
 def build(
@@ -53,27 +52,26 @@ def build(
     def normalized(x: Any, name: str) -> Any:
         return normalization(options.normalization, affine=options.affine, name=f"{name}_norm")(x)
 
-    def reflected(filters: int, name: str) -> layers.Layer:
-        return reflected_convolution(filters, use_bias=biased, algorithm=options.convolution, name=name)
+    def reflected(filters: int, size: int, name: str, *, use_bias: bool = biased) -> layers.Layer:
+        return reflected_convolution(filters, size, use_bias=use_bias, algorithm=options.convolution, name=name)
 
     def residual_block(x: Any, name: str) -> Any:
-        y = reflected(x.shape[-1], f"{name}_first")(x)
+        y = reflected(x.shape[-1], 3, f"{name}_first")(x)
         y = layers.ReLU(name=f"{name}_relu")(normalized(y, f"{name}_first"))
         if options.dropout:
             y = layers.Dropout(options.dropout, name=f"{name}_dropout")(y)
-        y = reflected(x.shape[-1], f"{name}_second")(y)
+        y = reflected(x.shape[-1], 3, f"{name}_second")(y)
         return layers.Add(name=f"{name}_sum")([x, normalized(y, f"{name}_second")])
 
     def upsample(x: Any, filters: int, name: str) -> Any:
         if options.upsampling == "transposed":
             return transposed_convolution(filters, 3, strides=2, padding="same", use_bias=biased, name=name)(x)
         x = layers.UpSampling2D(2, interpolation=options.interpolation, name=f"{name}_resize")(x)
-        return reflected(filters, name)(x)
+        return reflected(filters, 3, name)(x)
 
     image = layers.Input((None, None, input_shape[-1]), name="image")
     x = HalfTurn(name="turn")(image)
-    x = ReflectionPadding2D(3, name="first_padding")(x)
-    x = convolution(options.filters, 7, use_bias=biased, name="first")(x)
+    x = reflected(options.filters, 7, "first")(x)
     x = layers.ReLU(name="first_relu")(normalized(x, "first"))
     widths = [options.filters * 2**level for level in range(options.downsamplings + 1)]
     for level, width in enumerate(widths[1:], start=1):
@@ -85,8 +83,7 @@ def build(
     for level, width in enumerate(reversed(widths[:-1]), start=1):
         x = upsample(x, width, f"up_{level}")
         x = layers.ReLU(name=f"up_{level}_relu")(normalized(x, f"up_{level}"))
-    x = ReflectionPadding2D(3, name="last_padding")(x)
-    x = convolution(output_channels, 7, name="last")(x)
+    x = reflected(output_channels, 7, "last", use_bias=True)(x)
     # 16 bits would leave steps of 1/256 near black and white.
     x = layers.Activation("tanh", dtype="float32", name="tanh")(x)
     return keras.Model(image, HalfTurn(dtype="float32", name="turn_back")(x), name="resnet")
