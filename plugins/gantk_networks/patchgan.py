@@ -13,6 +13,7 @@ from keras import layers
 
 from gantk_networks.convolutions import convolution, normalization
 from gantk_networks.input_size import check_input_size
+from gantk_networks.leaky_relu import LeakyReLU
 from gantk_networks.options import PatchGANOptions
 
 _WIDEST = 8
@@ -42,14 +43,14 @@ def build(options: PatchGANOptions, *, input_shape: tuple[int | None, int | None
 
     image = layers.Input((None, None, input_shape[-1]), name="image")
     x = padded_convolution(image, options.filters, "layer_1", strides=2)
-    x = layers.LeakyReLU(0.2, name="layer_1_relu")(x)
+    x = LeakyReLU(0.2, name="layer_1_relu")(x)
     for layer in range(2, options.layers + 2):
         name = f"layer_{layer}"
         filters = options.filters * min(2 ** (layer - 1), _WIDEST)
         strides = 2 if layer <= options.layers else 1
         x = padded_convolution(x, filters, name, strides=strides, use_bias=biased)
         x = normalization(options.normalization, affine=options.affine, name=f"{name}_norm")(x)
-        x = layers.LeakyReLU(0.2, name=f"{name}_relu")(x)
+        x = LeakyReLU(0.2, name=f"{name}_relu")(x)
     return keras.Model(image, padded_convolution(x, 1, "logits", strides=1), name="patchgan")
 
 

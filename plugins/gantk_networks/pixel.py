@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from gantk_networks.convolutions import convolution, normalization
+from gantk_networks.leaky_relu import LeakyReLU
 from gantk_networks.options import PixelOptions
 
 
@@ -21,8 +22,8 @@ def build(options: PixelOptions, *, input_shape: tuple[int | None, int | None, i
     """
     image = layers.Input((None, None, input_shape[-1]), name="image")
     x = convolution(options.filters, 1, name="layer_1")(image)
-    x = layers.LeakyReLU(0.2, name="layer_1_relu")(x)
+    x = LeakyReLU(0.2, name="layer_1_relu")(x)
     x = convolution(2 * options.filters, 1, use_bias=options.normalization == "none", name="layer_2")(x)
     x = normalization(options.normalization, affine=options.affine, name="layer_2_norm")(x)
-    x = layers.LeakyReLU(0.2, name="layer_2_relu")(x)
+    x = LeakyReLU(0.2, name="layer_2_relu")(x)
     return keras.Model(image, convolution(1, 1, name="logits")(x), name="pixel")

@@ -15,6 +15,7 @@ from keras import layers
 
 from gantk_networks.convolutions import convolution, normalization, transposed_convolution
 from gantk_networks.input_size import check_input_size
+from gantk_networks.leaky_relu import LeakyReLU
 from gantk_networks.options import UNetOptions
 
 _WIDEST = 8
@@ -49,7 +50,7 @@ def build(
         unnormalized = level in (1, options.downs) or options.normalization == "none"
         name = f"down_{level}"
         if level > 1:
-            x = layers.LeakyReLU(0.2, name=f"{name}_relu")(x)
+            x = LeakyReLU(0.2, name=f"{name}_relu")(x)
         filters = options.filters * min(2 ** (level - 1), _WIDEST)
         use_bias = biased and unnormalized
         x = convolution(filters, 4, strides=2, padding="same", use_bias=use_bias, name=name)(x)

@@ -6,46 +6,17 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from reference_arithmetic import channels_first, channels_last, gradient, normalize, reflect
+from reference_arithmetic import channels_first, channels_last, gradient, normalize
 
 from gantk_networks.half_turn import HalfTurn
 from gantk_networks.instance_normalization import InstanceNormalization
-from gantk_networks.reflection_padding import ReflectionPadding2D
+from gantk_networks.leaky_relu import LeakyReLU
 
 RANDOM = np.random.default_rng(1)
 
 
 def to_numpy(tensor: object) -> np.ndarray:
     return ops.convert_to_numpy(ops.cast(tensor, "float32"))
-
-
-@pytest.mark.parametrize("padding", [0, 1, 3])
-def test_reflection_padding_is_numpys(padding: int) -> None:
-    images = RANDOM.normal(size=(2, 4, 5, 3)).astype("float32")
-    layer = ReflectionPadding2D(padding)
-    padded = layer(images)
-    np.testing.assert_array_equal(to_numpy(padded), channels_last(reflect(channels_first(images), padding)))
-    assert tuple(padded.shape) == layer.compute_output_shape((2, 4, 5, 3))
-    assert layer.compute_output_shape((None, None, 5, 3)) == (None, None, 5 + 2 * padding, 3)
-
-
-def test_the_gradient_of_a_reflected_pixel_is_the_sum_over_its_copies() -> None:
-    weights = RANDOM.normal(size=(1, 6, 8, 2)).astype("float32")
-    rows, columns = np.pad(np.arange(4), 1, mode="reflect"), np.pad(np.arange(6), 1, mode="reflect")
-    expected = np.zeros((1, 4, 6, 2))
-    for row, source_row in enumerate(rows):
-        for column, source_column in enumerate(columns):
-            expected[:, source_row, source_column] += weights[:, row, column]
-    layer = ReflectionPadding2D(1)
-    found = gradient(lambda images: ops.sum(layer(images) * weights), np.ones((1, 4, 6, 2)))
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
-
-
-def test_reflection_refuses_an_image_smaller_than_its_border() -> None:
-    with pytest.raises(ValueError, match=r"larger than the reflected border of 3 pixels. Received: \(3, 8\)"):
-        ReflectionPadding2D(3)(np.zeros((1, 3, 8, 1), "float32"))
-    with pytest.raises(ValueError, match="Received: -1"):
-        ReflectionPadding2D(-1)
 
 
 def test_a_half_turn_reverses_rows_and_columns() -> None:
@@ -125,7 +96,7 @@ def test_statistics_of_16_bit_images_are_float32(dtype: str) -> None:
 
 @pytest.mark.parametrize(
     "layer",
-    [ReflectionPadding2D(2), HalfTurn(), InstanceNormalization(epsilon=1e-3, affine=True)],
+    [HalfTurn(), InstanceNormalization(epsilon=1e-3, affine=True)],
     ids=lambda x: x.name,
 )
 def test_a_layer_comes_back_from_its_configuration(layer: keras.Layer) -> None:
@@ -134,3 +105,10 @@ def test_a_layer_comes_back_from_its_configuration(layer: keras.Layer) -> None:
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert copy.get_config() == layer.get_config()
     np.testing.assert_array_equal(to_numpy(copy(images)), expected)
+
+
+def test_the_leaky_rectifier_multiplies_negative_values_by_its_slope() -> None:
+    values = np.array([[-2.0, -0.5, 0.0, 3.0]], "float32")
+    layer = LeakyReLU(0.2)
+    np.testing.assert_allclose(np.asarray(layer(values)), [[-0.4, -0.1, 0.0, 3.0]], rtol=1e-6)
+    assert LeakyReLU.from_config(layer.get_config()).slope == 0.2

@@ -46,7 +46,7 @@ def test_options_import_no_framework() -> None:
 def test_layers_and_losses_are_right_on_jax() -> None:
     # Whole networks on JAX are compared with TensorFlow in the tests of CycleGAN.
     here = Path(__file__).parent
-    layers = "numpys or scale_and_offset or gradient_of_instance or its_formula"
+    layers = "scale_and_offset or gradient_of_instance or its_formula"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-k", layers]
     done = subprocess.run(
         [*command, str(here / "test_layers.py"), str(here.parent / "gantk_losses")],
@@ -56,4 +56,4 @@ def test_layers_and_losses_are_right_on_jax() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:]
-    assert "15 passed" in done.stdout
+    assert "12 passed" in done.stdout
