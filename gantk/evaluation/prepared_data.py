@@ -53,7 +53,8 @@ class PreparedEvaluationData:
             raise RunFailed(
                 f"The prepared data must hold the field {field!r} for domain {domain!r} of split {split!r}. "
                 f"Received: {', '.join(self.fields(split, domain)) or 'no such samples'}",
-                hint="Choose a metric that fits the source, or a source that has this split.",
+                hint="Give the source such pictures (testA and testB beside trainA and trainB, say), or name another `split` "
+                "in the metric's options: {type: cycle_error, split: train}.",
             )
         return self._cached(split, domain, field, limit)
 

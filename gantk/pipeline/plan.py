@@ -84,10 +84,10 @@ def decide(
     def planned(action: Action, reason: str) -> PlannedStage:
         return PlannedStage(name, component.name, action, reason)
 
-    if spec.checks_itself:
-        return planned("run", "looks for itself what is still to do")
     if record is None:
         return planned("run", "has not run yet")
+    if spec.checks_itself:
+        return planned("run", "does again only what has changed")
     if directory.is_complete(name, fingerprint) and not forced:
         return planned("skip", "nothing about it has changed")
     unfinished = record.status != "done"

@@ -108,6 +108,9 @@ def domain_parts(tree: PictureTree, start: str = "") -> list[Part]:
                 inner = [domain for domain in tree.folders(folder) if domain.upper() in ("A", "B")]
                 parts += [Part(posixpath.join(folder, each), each.upper(), SPLITS[name.lower()]) for each in inner]
     if {part.domain for part in parts} == {"A", "B"}:
+        if {part.split for part in parts} == {"train"}:
+            # Nothing is set apart for a test: the preparation's `splits` then hold a share out.
+            return [part._replace(split=None) for part in parts]
         return parts
     if not parts and (wrapper := _wrapper(tree, start)):
         return domain_parts(tree, wrapper)

@@ -25,4 +25,14 @@ class PrepareStage:
         result = prepare_with_options(
             self.options, directory=context.directory, seed=context.seed, progress=context.progress
         )
+        counts = ", ".join(
+            f"{split} {domain} {count}" for split, domains in result.counts.items() for domain, count in domains.items()
+        )
+        logger.info(
+            "prepared %s; %d rejected; %d of %d units were unchanged",
+            counts or "nothing",
+            result.rejected,
+            result.skipped_units,
+            result.units,
+        )
         return {"dataset": Artifact(context.directory, result.digest)}

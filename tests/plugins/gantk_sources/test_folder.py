@@ -63,7 +63,8 @@ def test_other_places_of_the_two_domains(tmp_path):
         touch(root, *layout)
         assert [(key, domain) for key, domain, _ in listed(root)] == [(layout[0], "A"), (layout[1], "B")]
     assert [split for _, _, split in listed(tmp_path / "A-1.png")] == [None, "train"]
-    assert [split for _, _, split in listed(tmp_path / "train-A-1.png")] == ["train", "train"]
+    touch(tmp_path / "train-A-1.png", "test/A/3.png")
+    assert [split for _, _, split in listed(tmp_path / "train-A-1.png")] == ["test", "train", "train"]
 
 
 def test_two_named_folders(tmp_path):
@@ -348,3 +349,10 @@ def test_records_name_existing_factories_and_describe_every_option():
         module, attribute = record.factory.split(":")
         assert callable(getattr(importlib.import_module(module), attribute))
         assert all(field.description for field in record.options.model_fields.values())
+
+
+def test_a_test_share_may_be_held_out_where_only_training_folders_are_there(tmp_path):
+    touch(tmp_path, "trainA/1.png", "trainB/2.png")
+    assert [split for _, _, split in listed(tmp_path)] == [None, None]
+    touch(tmp_path, "testA/3.png")
+    assert [split for _, _, split in listed(tmp_path)] == ["test", "train", "train"]
