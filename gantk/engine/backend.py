@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 from gantk.errors import PluginError, RunFailed
@@ -24,6 +25,8 @@ _START_UP_NOTES = (
     "cpu_feature_guard",
     "rebuild TensorFlow",
 )
+_NO_GPU_NOTES = ("Could not find cuda drivers", "failed call to cuInit")
+_NVIDIA_DRIVER = Path("/proc/driver/nvidia")
 
 _PACKAGES: tuple[BackendName, ...] = ("tensorflow", "jax")
 
@@ -139,6 +142,9 @@ def _set_up_tensorflow(threads: int | None, deterministic: bool) -> None:
     with _without_start_up_notes():
         import tensorflow as tf
 
+        # Looking for devices here puts what CUDA says of it among the notes.
+        tf.config.list_physical_devices()
+
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if threads is not None:
         try:
@@ -172,7 +178,9 @@ def _without_start_up_notes() -> Iterator[None]:
             os.close(stderr)
             held.seek(0)
             lines = held.read().decode(errors="replace").splitlines(keepends=True)
-            sys.stderr.write("".join(line for line in lines if not any(note in line for note in _START_UP_NOTES)))
+            # With a driver there, CUDA's complaints are news; without one they only say that there is no GPU.
+            notes = _START_UP_NOTES if _NVIDIA_DRIVER.exists() else (*_START_UP_NOTES, *_NO_GPU_NOTES)
+            sys.stderr.write("".join(line for line in lines if not any(note in line for note in notes)))
 
 
 def _set_up_jax(threads: int | None, deterministic: bool, host_devices: int | None) -> None:
