@@ -1,4 +1,4 @@
-# make demo   install, then run the whole horse2zebra pipeline (about 10 minutes on two cores)
+# make demo   install, then run the whole horse2zebra pipeline (about 7 minutes on two cores)
 # make test   install the dev extra, then check formatting, types, layers and run the tests
 #
 # Both reuse .venv. PYTHON=python3.12 picks an interpreter; JOBS=4 the number of test processes.
