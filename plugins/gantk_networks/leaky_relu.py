@@ -27,7 +27,9 @@ class LeakyReLU(keras.layers.Layer):
         self.slope = slope
 
     def call(self, inputs: Any) -> Any:
-        return ops.maximum(inputs, inputs * self.slope)
+        # Not the maximum of the two: JAX differentiates that by asking which of them equals it, and XLA, which computes
+        # the input anew for the backward pass, rounds it otherwise: gradients were wrong by half.
+        return ops.where(inputs > 0, inputs, inputs * self.slope)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
