@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         TransformChoice,
     )
     from gantk.data.decode import decode_image
+    from gantk.engine.adversarial_game import AdversarialGame
+    from gantk.engine.exporting import exporting
     from gantk.engine.image_pool import ImagePool
     from gantk.engine.model import AdversarialModel
     from gantk.engine.model_context import ModelContext
@@ -34,15 +36,21 @@ if TYPE_CHECKING:
     from gantk.protocols import (
         AdversarialLoss,
         Artifact,
+        ComparingMetric,
         EvaluationData,
+        ForeignNetwork,
         Item,
+        MappedWeight,
         Metric,
         MetricResult,
         PairwiseLoss,
+        PictureSet,
         Source,
         Stage,
         Transform,
         Translator,
+        WeightMap,
+        WeightPlan,
     )
     from gantk.specs import (
         DiscriminatorSpec,
@@ -57,6 +65,7 @@ if TYPE_CHECKING:
         SourceSpec,
         StageSpec,
         TransformSpec,
+        WeightMapSpec,
     )
 
 _MODULES = {
@@ -72,6 +81,8 @@ _MODULES = {
         "TransformChoice",
     ),
     "gantk.data.decode": ("decode_image",),
+    "gantk.engine.adversarial_game": ("AdversarialGame",),
+    "gantk.engine.exporting": ("exporting",),
     "gantk.engine.image_pool": ("ImagePool",),
     "gantk.engine.model": ("AdversarialModel",),
     "gantk.engine.model_context": ("ModelContext",),
@@ -82,15 +93,21 @@ _MODULES = {
     "gantk.protocols": (
         "AdversarialLoss",
         "Artifact",
+        "ComparingMetric",
         "EvaluationData",
+        "ForeignNetwork",
         "Item",
+        "MappedWeight",
         "Metric",
         "MetricResult",
         "PairwiseLoss",
+        "PictureSet",
         "Source",
         "Stage",
         "Transform",
         "Translator",
+        "WeightMap",
+        "WeightPlan",
     ),
     "gantk.specs": (
         "DiscriminatorSpec",
@@ -105,6 +122,7 @@ _MODULES = {
         "SourceSpec",
         "StageSpec",
         "TransformSpec",
+        "WeightMapSpec",
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
@@ -122,15 +140,18 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "HOOK_API_VERSION",
+    "AdversarialGame",
     "AdversarialLoss",
     "AdversarialLossChoice",
     "AdversarialModel",
     "Artifact",
+    "ComparingMetric",
     "Component",
     "ConfigError",
     "DiscriminatorChoice",
     "DiscriminatorSpec",
     "EvaluationData",
+    "ForeignNetwork",
     "GantkError",
     "GeneratorChoice",
     "GeneratorOptions",
@@ -140,6 +161,7 @@ __all__ = [
     "Item",
     "Layout",
     "LossSpec",
+    "MappedWeight",
     "Metric",
     "MetricChoice",
     "MetricResult",
@@ -151,6 +173,7 @@ __all__ = [
     "Options",
     "PairwiseLoss",
     "PairwiseLossChoice",
+    "PictureSet",
     "PluginError",
     "RunFailed",
     "Source",
@@ -165,6 +188,10 @@ __all__ = [
     "TransformSpec",
     "Translator",
     "UsageError",
+    "WeightMap",
+    "WeightMapSpec",
+    "WeightPlan",
     "decode_image",
+    "exporting",
     "hookimpl",
 ]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         SourceSpec,
         StageSpec,
         TransformSpec,
+        WeightMapSpec,
     )
 
 HOOK_API_VERSION = 1
@@ -95,6 +96,15 @@ def gantk_metrics() -> list[MetricSpec]:
 @hookspec
 def gantk_stages() -> list[StageSpec]:
     """Return the pipeline stages of this plugin. Called once, on discovery; all results are joined."""
+    raise NotImplementedError
+
+
+@hookspec
+def gantk_weight_maps() -> list[WeightMapSpec]:
+    """Return the weight maps of this plugin: which trained weights of other projects its generators can take.
+
+    Called once, on discovery; all results are joined.
+    """
     raise NotImplementedError
 
 

@@ -5,7 +5,7 @@ Nothing here needs to be inherited from; an object with these methods is enough.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from gantk.specs import Options
 
 Field = "bytes | NDArray[np.uint8] | str"
 """One field of a raw sample: an encoded image file, a decoded image (uint8, HWC), or text."""
@@ -47,7 +49,8 @@ class Source(Protocol):
     """Raw samples. Built from its options alone, in the driver and again in every worker.
 
     It may have a method `domain_names() -> {"A": "horse", "B": "zebra"}`: what people call its domains. These names
-    are kept in the manifest of the prepared data.
+    are kept in the manifest of the prepared data. It may have a method `is_ready() -> bool`: whether `items()` lists at
+    once, without a download; `gantk pipeline plan --estimate` lists no source that is not ready.
     """
 
     def items(self) -> Iterator[Item]:
@@ -92,6 +95,11 @@ class AdversarialLoss(Protocol):
     """The two sides of an adversarial game, of unnormalised discriminator outputs (logits).
 
     Both return a float32 scalar: the mean over batch and positions.
+
+    A loss may have two things more. `boundary`, a float: the logit between "generated" and "real", from which the
+    discriminator's accuracy follows; ADA needs it. `smoothed(label_smoothing) -> AdversarialLoss`: the same loss with the
+    label of real samples, in the discriminator's loss alone, moved by that share of its distance towards the label of
+    generated ones; without it the option `label_smoothing` is refused.
     """
 
     def discriminator_loss(self, real_logits: Any, fake_logits: Any) -> Any:
@@ -167,6 +175,119 @@ class Metric(Protocol):
 
     def evaluate(self, translator: Translator, data: EvaluationData) -> MetricResult:
         """Measure one translator."""
+        ...
+
+
+class PictureSet(Protocol):
+    """Pictures to compare with others, read one at a time: a set may be larger than the memory."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of the pictures in a fixed order. In two sets to be compared by pairs, equal names belong together."""
+        ...
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """What a protocol must say of the set: a folder, or a split and domain; how pictures became RGB; their size."""
+        ...
+
+    def read(self, name: str) -> NDArray[np.uint8] | None:
+        """Return a picture, uint8, height × width × channels, or None where it cannot be read.
+
+        The set itself notes what cannot be read, and whoever made it tells the user; a metric leaves it out.
+        """
+        ...
+
+
+class ComparingMetric(Metric, Protocol):
+    """A metric that also compares two sets of pictures; its record says `compares`."""
+
+    def compare(self, first: PictureSet, second: PictureSet) -> MetricResult:
+        """Compare pictures with the reference.
+
+        Args:
+            first: The pictures to be judged, such as translations.
+            second: The reference: real pictures, or the truth.
+
+        Raises:
+            RunFailed: There are too few pictures, or they do not fit together.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ForeignNetwork:
+    """What the names and shapes of foreign weights tell about the network they come from.
+
+    Args:
+        options: Options of the generator that follow from them; another value is a contradiction.
+        assumed: Options that they do not tell, where the original's value is not the generator's default; a user may
+            say otherwise.
+        input_channels: Channels of an input image.
+        output_channels: Channels of an output image.
+    """
+
+    options: Mapping[str, Any]
+    input_channels: int
+    output_channels: int
+    assumed: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MappedWeight:
+    """One weight on its way into a generator.
+
+    Args:
+        source: Its foreign name.
+        shape: The shape it must have there.
+        target: The path of the generator's variable, such as `down_1/kernel`; its layers have names of their own.
+        transform: From the foreign array to the generator's; None leaves it as it is.
+    """
+
+    source: str
+    shape: tuple[int, ...]
+    target: str
+    transform: Callable[[NDArray[Any]], NDArray[Any]] | None = None
+
+
+@dataclass(frozen=True)
+class WeightPlan:
+    """Where every weight of a generator comes from.
+
+    Args:
+        weights: The weights to take, each foreign one and each of the generator's once.
+        unused: Foreign weights that are not needed, whether they are there or not: name → why.
+        constants: Weights of the generator that the original does not have: path → value of all its elements.
+    """
+
+    weights: Sequence[MappedWeight]
+    unused: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, float] = field(default_factory=dict)
+
+
+class WeightMap(Protocol):
+    """How the trained weights of another project's network become a generator's. Sees names and shapes only."""
+
+    def recognise(self, shapes: Mapping[str, tuple[int, ...]]) -> ForeignNetwork:
+        """Find out which network the weights are of.
+
+        Args:
+            shapes: The shape of every foreign weight by its name, a prefix that all share (`module.`) taken off.
+
+        Raises:
+            UsageError: They are not of this kind of network. Says by which names that is seen.
+        """
+        ...
+
+    def plan(self, shapes: Mapping[str, tuple[int, ...]], options: Options) -> WeightPlan:
+        """Say where each weight goes.
+
+        Names and shapes that do not fit the plan need no check here: the importer tells all of them together.
+
+        Args:
+            shapes: As `recognise`.
+            options: The generator's options: those recognised, those the user gave, and defaults.
+        """
         ...
 
 

@@ -8,6 +8,7 @@ schema, validation and shell completion read records only and so never load Tens
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -20,7 +21,9 @@ Layout = Literal["unpaired", "aligned", "single", "text"]
 `single`: one domain, `image`. `text`: one domain, `text`.
 """
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*(-[a-z0-9_]+)*\Z")
+_NAME_PART = r"[a-z][a-z0-9_]*(-[a-z0-9_]+)*"
+_NAME = re.compile(rf"{_NAME_PART}\Z")
+_TWO_PART_NAME = re.compile(rf"{_NAME_PART}/{_NAME_PART}\Z")
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")
 
 
@@ -44,6 +47,10 @@ class Options(BaseModel):
         use_attribute_docstrings=True,
         arbitrary_types_allowed=True,
     )
+
+    def cautions(self) -> Sequence[str]:
+        """Return what is valid but hardly meant, a sentence each, without a full stop; shown as warnings."""
+        return ()
 
 
 class GeneratorOptions(Options):
@@ -87,6 +94,8 @@ class Spec:
     """
 
     kind: ClassVar[str]
+    name_parts: ClassVar[int] = 1
+    in_pipeline: ClassVar[bool] = True
 
     name: str
     factory: str
@@ -95,9 +104,10 @@ class Spec:
     reference: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not _NAME.match(self.name):
+        pattern, form = (_NAME, "") if self.name_parts == 1 else (_TWO_PART_NAME, "two words with a '/' between, each ")
+        if not isinstance(self.name, str) or not pattern.match(self.name):
             raise ValueError(
-                f"{type(self).__name__}.name must be lower case letters, digits, '_' and '-', "
+                f"{type(self).__name__}.name must be {form}lower case letters, digits, '_' and '-', "
                 f"starting with a letter. Received: {self.name!r}"
             )
         if not isinstance(self.factory, str) or not _FACTORY.match(self.factory):
@@ -116,7 +126,8 @@ class GeneratorSpec(Spec):
 
     `factory(options, *, input_shape, output_channels) -> keras.Model`. `input_shape` is
     `(height | None, width | None, channels)`; images are float, channels last, in [-1, 1] on both
-    sides. `options` derives from `GeneratorOptions` where sizes are restricted.
+    sides. `options` derives from `GeneratorOptions` where sizes are restricted. Layers with algorithms of their own
+    ask `gantk.exporting()`.
 
     Example:
         ```python
@@ -197,9 +208,16 @@ class SourceSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSpec(Spec):
-    """A measure of a trained model. `factory(options) -> Metric`."""
+    """A measure of a trained model. `factory(options) -> Metric`.
+
+    Args:
+        compares: What two `PictureSet`s its method `compare` takes, for `gantk evaluate`: `sets` as wholes, such as
+            generated and real pictures, `pairs` of equal names, or `nothing` where it has no such method.
+    """
 
     kind: ClassVar[str] = "metric"
+
+    compares: Literal["nothing", "sets", "pairs"] = "nothing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,6 +232,8 @@ class StageSpec(Spec):
         resumable: True for a stage that continues where an interrupted run left it, when
             `StageContext.resume` says so. Such a stage is never begun anew over its own unfinished work.
         may_change: Options that may differ between a run and its continuation (`epochs`, `log_every`).
+        reads: Options that name files, folders or patterns outside the run: the stage is run again when a name,
+            size or time there has changed.
     """
 
     kind: ClassVar[str] = "stage"
@@ -223,6 +243,41 @@ class StageSpec(Spec):
     checks_itself: bool = False
     resumable: bool = False
     may_change: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightMapSpec(Spec):
+    """How trained weights of another project become those of a generator. `factory(options) -> WeightMap`.
+
+    For `gantk models import FILE --as NAME`; a pipeline does not name it. It takes no options of its own: those that
+    the command is given are the generator's.
+
+    Args:
+        name: Whose weights, and of which network: `cyclegan/resnet`. A third party's is `plugin/whose/network`.
+        generator: The generator that takes the weights, by the name that a pipeline uses.
+
+    Example:
+        ```python
+        WeightMapSpec(
+            name="cyclegan/resnet",
+            factory="gantk_networks.resnet_weights:ResNetWeights",
+            generator="resnet",
+            summary="The residual generator of the original CycleGAN code.",
+        )
+        ```
+    """
+
+    kind: ClassVar[str] = "weight_map"
+    name_parts: ClassVar[int] = 2
+    in_pipeline: ClassVar[bool] = False
+
+    generator: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.options is not Options:
+            raise TypeError(f"WeightMapSpec takes no options of its own. Received: {self.options!r}")
 
 
 KINDS: dict[str, type[Spec]] = {
@@ -236,6 +291,7 @@ KINDS: dict[str, type[Spec]] = {
         SourceSpec,
         MetricSpec,
         StageSpec,
+        WeightMapSpec,
     )
 }
-"""Every extension point by the word a pipeline file and `gantk plugins list` use for it."""
+"""Every extension point by the word that pipeline files and `gantk plugins list` use for it."""

@@ -42,6 +42,27 @@ def complete_plugins(ctx: click.Context, parameter: click.Parameter, incomplete:
     return []
 
 
+def complete_weight_maps(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Offer every layout of foreign weights that can be imported."""
+    with _silently():
+        from gantk.registry import default_registry
+
+        return _beginning(incomplete, default_registry(strict=False).all("weight_map"))
+    return []
+
+
+def complete_comparing_metrics(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Offer every metric that compares two sets of pictures."""
+    with _silently():
+        from gantk.registry import default_registry
+
+        metrics = default_registry(strict=False).all("metric").items()
+        return _beginning(
+            incomplete, [name for name, spec in metrics if getattr(spec, "compares", "") in ("sets", "pairs")]
+        )
+    return []
+
+
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 

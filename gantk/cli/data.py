@@ -12,7 +12,8 @@ from gantk.cli.lazy_group import LazyGroup
 from gantk.cli.pipeline_file import load_pipeline_file, pipeline_options
 from gantk.cli.settings import current_settings
 from gantk.cli.tables import print_table
-from gantk.errors import ConfigError, RunFailed
+from gantk.errors import ConfigError, RunFailed, UsageError
+from gantk.wording import counted
 
 if TYPE_CHECKING:
     from gantk.config import Pipeline
@@ -56,8 +57,8 @@ def prepare(file: Path, profile: str | None, overrides: tuple[str, ...], output:
     result = prepare_with_options(options, directory=output, seed=loaded.seed, progress=not current_settings().quiet)
     total = sum(count for domains in result.counts.values() for count in domains.values())
     click.echo(
-        f"{total} samples, {result.rejected} rejected; {result.units - result.skipped_units} of {result.units} units "
-        f"run, the others unchanged; {result.seconds:.1f} s",
+        f"{counted(total, 'sample')}, {result.rejected} rejected; {result.units - result.skipped_units} of "
+        f"{counted(result.units, 'unit')} run, the others unchanged; {result.seconds:.1f} s",
         err=True,
     )
     click.echo(result.directory)
@@ -88,14 +89,16 @@ def _preparation_of(pipeline: Pipeline, file: Path) -> PreparationOptions:
 def inspect(directory: Path, as_json: bool, verify: bool, sheet: Path | None) -> None:
     """Show what the prepared data set in DIRECTORY holds: counts, sizes, moments, rejects.
 
+    DIRECTORY is the data set's own folder, or the run directory that it is in.
+
     \b
     Examples:
-      gantk data inspect runs/horse2zebra/prepare
+      gantk data inspect runs/horse2zebra
       gantk data inspect /data/horse2zebra --verify --sheet sheet.png
     """
     from gantk.data import PreparedDataset
 
-    dataset = PreparedDataset.open(directory)
+    dataset = PreparedDataset.open(_dataset_folder(directory))
     if as_json:
         click.echo(json.dumps(dataset.manifest, indent=2, ensure_ascii=False))
     else:
@@ -103,9 +106,27 @@ def inspect(directory: Path, as_json: bool, verify: bool, sheet: Path | None) ->
     if sheet is not None:
         from gantk.data.inspection import write_contact_sheet
 
-        click.echo(f"{write_contact_sheet(dataset, sheet)} pictures on {sheet}", err=True)
+        click.echo(f"{counted(write_contact_sheet(dataset, sheet), 'picture')} on {sheet}", err=True)
     if verify:
         _verify(dataset)
+
+
+def _dataset_folder(directory: Path) -> Path:
+    """Return the folder of the data set in a folder: the folder itself, or the stage's folder of a run directory."""
+    from gantk.data.manifest import MANIFEST
+
+    if (directory / MANIFEST).exists():
+        return directory
+    found = sorted(manifest.parent for manifest in directory.glob(f"*/{MANIFEST}"))
+    if len(found) > 1:
+        raise UsageError(
+            f"DIRECTORY must hold one prepared data set. Received: {directory}, which holds {len(found)}",
+            hint=f"Name one of them: {', '.join(map(str, found))}.",
+        )
+    if not found:
+        return directory
+    click.echo(f"{directory} is a run directory; its data is in {found[0]}", err=True)
+    return found[0]
 
 
 def _print_dataset(dataset: PreparedDataset) -> None:
@@ -113,9 +134,13 @@ def _print_dataset(dataset: PreparedDataset) -> None:
 
     manifest = dataset.manifest
     click.echo(
-        f"{dataset.directory}: {dataset.layout} data from {manifest['source']['type']}, {manifest['inputs']} inputs, "
-        f"{manifest['samples']} samples, {manifest['rejected']} rejected, digest {dataset.digest}"
+        f"{dataset.directory}: {dataset.layout} data from {manifest['source']['type']}, "
+        f"{counted(manifest['inputs'], 'input')}, {counted(manifest['samples'], 'sample')}, "
+        f"{manifest['rejected']} rejected, digest {dataset.digest}"
     )
+    for field, transforms in (manifest.get("derive") or {}).items():
+        steps = " → ".join(("picture", *(transform["type"] for transform in transforms)))
+        click.echo(f"field {field} is derived: {steps}")
     print_table(
         ("split", "domain", "field", "samples", "rejected", "size", "encoding", "MB", "mean", "deviation"),
         [

@@ -9,6 +9,7 @@ import click
 
 from gantk.cli.settings import current_settings
 from gantk.errors import RunFailed, UsageError
+from gantk.wording import counted
 
 _FORMATS = ("png", "jpeg", "webp", "tiff", "bmp")
 
@@ -93,8 +94,8 @@ def translate(
             reason = f": {row['reason']}" if "reason" in row else f" → {row['output']}"
             click.echo(f"{row['action']:<9} {row['input']}{reason}".encode(errors="backslashreplace").decode())
         click.echo(
-            f"{plan.inputs} pictures: {len(plan.tasks)} to do, {len(plan.skipped)} done before, "
-            f"{len(plan.failed)} cannot be done; {plan.ignored} other files",
+            f"{counted(plan.inputs, 'picture')}: {len(plan.tasks)} to do, {len(plan.skipped)} done before, "
+            f"{len(plan.failed)} cannot be done; {counted(plan.ignored, 'other file')}",
             err=True,
         )
         return
@@ -124,6 +125,7 @@ def translate(
         click.echo(summary.sentence(), err=True)
     if summary.failed:
         raise RunFailed(
-            f"{summary.failed} of {summary.inputs} pictures could not be translated: {output / 'failures.jsonl'} tells why.",
+            f"{summary.failed} of {counted(summary.inputs, 'picture')} could not be translated: "
+            f"{output / 'failures.jsonl'} tells why.",
             hint="The others are done. --retry-failures tries the failed ones again.",
         )

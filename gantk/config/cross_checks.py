@@ -14,7 +14,7 @@ from gantk.config.nodes import Entry, Node, Path, Position, dotted
 from gantk.config.pipeline import STAGE, stage_value
 from gantk.config.problems import Problem, shown
 from gantk.errors import PluginError
-from gantk.specs import ModelSpec, Options, SourceOptions, Spec, StageSpec, TransformSpec
+from gantk.specs import Layout, ModelSpec, Options, SourceOptions, Spec, StageSpec, TransformSpec
 
 DATASET = "dataset"
 """The artifact whose layout a model must fit."""
@@ -35,7 +35,7 @@ def cross_check(root: Node, registry: Any) -> Iterator[Problem]:
         return
     produced: dict[str, str] = {}
     complete = True
-    source: tuple[Path, _Found] | None = None
+    data: _Data | None = None
     for name, entry in stages.value.items():
         spec = _stage_spec(name, entry.node, registry)
         if spec is None:
@@ -45,12 +45,13 @@ def cross_check(root: Node, registry: Any) -> Iterator[Problem]:
         if complete:
             yield from _consumption(name, entry, spec, produced, registry)
         produced.update(dict.fromkeys(spec.produces, name))
-        components = _components(name, entry.node, registry)
+        stage = _valid_stage(name, entry.node, registry)
+        components = _components(name, entry.node, stage, registry)
         if DATASET in spec.produces:
-            source = next(((path, found) for path, found in components.items() if found.spec.kind == "source"), None)
+            data = _data(name, entry.node, spec, stage, components)
             yield from _preparation_transforms(root, components)
-        if DATASET in spec.consumes and source is not None:
-            yield from _layouts(root, components, *source)
+        if DATASET in spec.consumes and data is not None:
+            yield from _layouts(root, components, data)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,21 @@ class _Found:
     name: str
     spec: Spec
     options: Options | None
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What a stage prepares.
+
+    Args:
+        layout: How its samples hang together.
+        maker: What gives them this layout, as a message says it.
+        hint: How other layouts can be had of it; empty where they cannot.
+    """
+
+    layout: Layout
+    maker: str
+    hint: str = ""
 
 
 def components_below(value: Any, path: Path = ()) -> Iterator[tuple[Path, Component]]:
@@ -86,16 +102,19 @@ def _stage_spec(name: str, node: Node, registry: Any) -> StageSpec | None:
     return spec if isinstance(spec, StageSpec) else None
 
 
-def _components(name: str, node: Node, registry: Any) -> dict[Path, _Found]:
-    """Return the components of a stage: those it names and, where it is valid, those it has by default."""
-    context = {"registry": registry}
+def _valid_stage(name: str, node: Node, registry: Any) -> Component | None:
     try:
-        stage = STAGE.validate_python(stage_value(name, node.plain()), context=context)
+        return STAGE.validate_python(stage_value(name, node.plain()), context={"registry": registry})
     except ValidationError:
-        pass
-    else:
+        return None
+
+
+def _components(name: str, node: Node, stage: Component | None, registry: Any) -> dict[Path, _Found]:
+    """Return the components of a stage: those it names and, where it is valid, those it has by default."""
+    if stage is not None:
         below = components_below(stage, ("stages", name))
         return {path: _Found(found.name, found.spec, found.options) for path, found in below}
+    context = {"registry": registry}
     components: dict[Path, _Found] = {}
     for path, value, choice in choices_below(name, node, registry):
         named = component_name(value) or ""
@@ -145,17 +164,37 @@ def _preparation_transforms(root: Node, components: Mapping[Path, _Found]) -> It
             )
 
 
-def _layouts(root: Node, components: Mapping[Path, _Found], source_path: Path, source: _Found) -> Iterator[Problem]:
-    if not isinstance(source.options, SourceOptions):
-        return
+def _data(
+    name: str, node: Node, spec: StageSpec, stage: Component | None, components: Mapping[Path, _Found]
+) -> _Data | None:
+    """Return what a stage prepares; None where it cannot be told."""
+    sources = ((path, found) for path, found in components.items() if found.spec.kind == "source")
+    path, source = next(sources, ((), None))
+    if source is None or not isinstance(source.options, SourceOptions):
+        return None
     layout = source.options.layout
+    derives = "derive" in spec.options.model_fields
+    given = node.child("derive") if derives else None
+    if given is None or given.value is None:
+        hint = f"`derive` in stages.{name} makes aligned data out of single pictures."
+        return _Data(
+            layout,
+            f"the source {source.name!r} ({dotted(path)}) yields",
+            hint if derives and layout == "single" else "",
+        )
+    # Without valid options nobody knows what is derived.
+    return None if stage is None else _Data(getattr(stage.options, "layout", layout), f"stages.{name}.derive makes")
+
+
+def _layouts(root: Node, components: Mapping[Path, _Found], data: _Data) -> Iterator[Problem]:
     for path, component in components.items():
-        if isinstance(component.spec, ModelSpec) and component.spec.layout != layout:
+        if isinstance(component.spec, ModelSpec) and component.spec.layout != data.layout:
             yield Problem(
                 position_of(root, path),
                 path,
-                f"expected a model for {layout} data, which the source {source.name!r} ({dotted(source_path)}) yields",
+                f"expected a model for {data.layout} data, which {data.maker}",
                 f"{component.name!r}, a model for {component.spec.layout} data",
+                data.hint if component.spec.layout == "aligned" else "",
             )
 
 

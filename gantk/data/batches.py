@@ -12,6 +12,7 @@ Resuming at step k therefore needs no replay, and the number of threads changes 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import grain
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from gantk.config.components import Component
 from gantk.data.randomness import generator_of, seed_of
 from gantk.data.reader import PreparedDataset
-from gantk.errors import PluginError, RunFailed
+from gantk.errors import ConfigError, PluginError, RunFailed
 from gantk.protocols import Transform
 
 _STREAMS: dict[str, tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = {
@@ -50,6 +51,7 @@ def training_batches(
     split: str = "train",
     batch_size: int,
     transforms: Sequence[Component] = (),
+    field_transforms: Mapping[str, Sequence[Component]] = MappingProxyType({}),
     seed: int = 0,
     start_step: int = 0,
     threads: int | None = None,
@@ -60,7 +62,8 @@ def training_batches(
         dataset: The prepared dataset.
         split: The split to draw from.
         batch_size: Samples of each field in a batch.
-        transforms: Done to every image each time it is drawn.
+        transforms: Done to every image each time it is drawn; alike to the fields of an aligned sample.
+        field_transforms: By field of the batch, done before them to its images alone.
         seed: Seed of order and transforms.
         start_step: The first batch; any is reached at once.
         threads: Threads that read, decode and transform ahead; by default 2. 0 works in the caller's own.
@@ -73,9 +76,12 @@ def training_batches(
     Raises:
         RunFailed: A domain that the layout needs is empty; on reading, a damaged shard, or images of one batch
             that differ in size.
-        PluginError: A transform fails.
+        ConfigError: `field_transforms` names no field of the batch.
+        PluginError: A transform fails, or one of a single field changes the shape of its images.
     """
-    batches = training_dataset(dataset, split=split, batch_size=batch_size, transforms=transforms, seed=seed)
+    batches = training_dataset(
+        dataset, split=split, batch_size=batch_size, transforms=transforms, field_transforms=field_transforms, seed=seed
+    )
     ahead = 2 if threads is None else threads
     options = grain.ReadOptions(num_threads=ahead, prefetch_buffer_size=max(2 * ahead, 4) if ahead else 0)
     iterator: Iterator[dict[str, NDArray[Any]]] = iter(batches[start_step:].to_iter_dataset(options))
@@ -88,19 +94,20 @@ def training_dataset(
     split: str = "train",
     batch_size: int,
     transforms: Sequence[Component] = (),
+    field_transforms: Mapping[str, Sequence[Component]] = MappingProxyType({}),
     seed: int = 0,
 ) -> Any:
     """Return the batches as a `grain.MapDataset`, endless, in which `[k]` is batch k. See `training_batches`."""
     if batch_size < 1:
         raise ValueError(f"a batch needs at least one sample. Received: batch_size={batch_size}")
     counts = _counts(dataset, split)
-    built = _built(transforms)
+    built, own = _built(transforms), _built_by_field(field_transforms, dataset)
     streams = []
     for (domain, names), count in zip(_STREAMS[dataset.layout], counts, strict=True):
         records = dataset.records(split, domain)
         assert len(records) == count
         order = grain.MapDataset.source(records).seed(seed_of("order", seed, domain)).shuffle().repeat()
-        streams.append(order.map_with_index(_Sampler(domain, names, built, seed)))
+        streams.append(order.map_with_index(_Sampler(domain, names, built, seed, own)))
     joined = streams[0] if len(streams) == 1 else grain.experimental.ZipMapDataset(streams).map(_merged)
     return joined.batch(batch_size, drop_remainder=True, batch_fn=_stacked)
 
@@ -144,30 +151,67 @@ def _built(transforms: Sequence[Component]) -> NamedTransforms:
     return [(component.name, component.create()) for component in transforms]
 
 
+def _built_by_field(
+    field_transforms: Mapping[str, Sequence[Component]], dataset: PreparedDataset
+) -> dict[str, NamedTransforms]:
+    fields = [batch_name for _, names in _STREAMS[dataset.layout] for _, batch_name in names]
+    unknown = sorted(field_transforms.keys() - set(fields))
+    if unknown:
+        raise ConfigError(
+            f"`field_transforms` names fields of a batch; of {dataset.layout} data these are {', '.join(fields)}.\n"
+            f"Received: {', '.join(unknown)}"
+        )
+    return {name: _built(transforms) for name, transforms in field_transforms.items()}
+
+
 class _Sampler:
     """Turns a record, at its position in the stream, into the fields of a batch."""
 
-    def __init__(self, domain: str, names: Sequence[tuple[str, str]], transforms: NamedTransforms, seed: int) -> None:
+    def __init__(
+        self,
+        domain: str,
+        names: Sequence[tuple[str, str]],
+        transforms: NamedTransforms,
+        seed: int,
+        field_transforms: Mapping[str, NamedTransforms] = MappingProxyType({}),
+    ) -> None:
         self._domain = domain
         self._names = names
         self._transforms = transforms
+        self._field_transforms = field_transforms
         self._seed = seed
 
     def __call__(self, index: int, record: Mapping[str, Any]) -> dict[str, Any]:
-        return {batch_name: self._transformed(record[name], index, record["key"]) for name, batch_name in self._names}
+        return {
+            batch_name: self._transformed(record[name], int(index), record["key"], batch_name)
+            for name, batch_name in self._names
+        }
 
-    def _transformed(self, value: Any, index: int, key: str) -> Any:
+    def _transformed(self, value: Any, index: int, key: str, field: str) -> Any:
         if isinstance(value, str):
             return value
-        for position, (name, transform) in enumerate(self._transforms):
-            random = generator_of("train", self._seed, self._domain, int(index), key, position, name)
+        own = self._field_transforms.get(field, ())
+        if own:
+            shape = np.shape(value)
+            value = self._applied(own, value, key, (index, key, "field", field))
+            if np.shape(value) != shape:
+                raise PluginError(
+                    f"the transforms of the field {field!r} alone must keep the shape of its images, {shape}. "
+                    f"Received: {np.shape(value)} of the sample {key!r}",
+                    hint="Put what changes the size among the `transforms` of all fields.",
+                )
+        return as_training_image(self._applied(self._transforms, value, key, (index, key)))
+
+    def _applied(self, transforms: NamedTransforms, value: Any, key: str, place: tuple[int | str, ...]) -> Any:
+        for position, (name, transform) in enumerate(transforms):
+            random = generator_of("train", self._seed, self._domain, *place, position, name)
             try:
                 value = transform(value, random)
             except Exception as error:
                 raise PluginError(
                     f"transform {name!r} failed on the sample {key!r}. Received: {type(error).__name__}: {error}"
                 ) from error
-        return as_training_image(value)
+        return value
 
 
 def as_training_image(image: NDArray[Any]) -> NDArray[np.float32]:

@@ -74,7 +74,8 @@ def main(arguments: list[str]) -> int:
     job_file, workers = Path(arguments[0]), int(arguments[1])
     job = Job.load(job_file)
     threading.Thread(target=_end_with_standard_input, name="end-with-standard-input", daemon=True).start()
-    _end_with_worker(job)
+    if job.options.beam is None:
+        _end_with_worker(job)
     from gantk.data.beam_pipeline import run_pipeline
 
     # FnApiRunner deals the units out in turn, and does not move them later: from the largest down, every worker

@@ -16,10 +16,11 @@ from gantk.data.options import PreparationOptions
 FORMAT_VERSION = 1
 """Raised when shards, reports or the decoding change, so that older ones are prepared again."""
 
-_CODECS = ("numpy", "pillow", "simplejpeg")
+_CODECS = ("numpy", "opencv-python-headless", "pillow", "simplejpeg")
 _CONTENT_OPTIONS = (
     "source",
     "transforms",
+    "derive",
     "encoding",
     "jpeg_quality",
     "png_level",
@@ -71,7 +72,15 @@ def content_fingerprint(options: PreparationOptions, seed: int) -> str:
             "format": FORMAT_VERSION,
             "seed": seed,
             "options": {name: plain[name] for name in _CONTENT_OPTIONS},
-            "code": [code_digest(component) for component in (options.source, *options.transforms)],
-            "codecs": {name: importlib.metadata.version(name) for name in _CODECS},
+            "code": [code_digest(component) for component in (options.source, *options.all_transforms())],
+            "codecs": {name: _version(name) for name in _CODECS},
         }
     )
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        # OpenCV also comes as `opencv-python`; where it is missing altogether, the transform that needs it says so.
+        return ""

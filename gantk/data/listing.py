@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ RUN_ITEMS = 25_000
 """Items of one group held in memory before they are sorted to disk; a group keeps some 10 MB."""
 
 DOMAINS = ("A", "B", "AB", "image", "text")
+DERIVED_FROM = "image"
+"""Domain, to the source, of the items that `derive` makes pairs (domain `AB`) of."""
 
 Row = list[Any]
 """An item within its group: key, stamp, size, group, locator."""
@@ -133,6 +135,18 @@ def list_items(items: Iterable[Item], splits: Mapping[str, float], directory: Pa
             hint="Check the source's path and patterns in the pipeline.",
         )
     return [groups[place] for place in sorted(groups, key=lambda place: (SPLITS.index(place[0]), place[1]))]
+
+
+def as_pairs(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield the items of a source of single pictures as the pairs that are derived from them.
+
+    Raises:
+        PluginError: The source yields something else.
+    """
+    for item in items:
+        if item.domain != DERIVED_FROM:
+            raise PluginError(f"a source of single pictures must yield the domain {DERIVED_FROM!r}. Received: {item}")
+        yield replace(item, domain="AB")
 
 
 def item_of(row: Row, split: str, domain: str) -> Item:

@@ -35,10 +35,11 @@ def write_manifest(job: Job) -> None:
     _check_rejects(job, reports, rejected)
     content = {
         "format": FORMAT_VERSION,
-        "layout": job.options.source.options.layout,  # type: ignore[attr-defined]
+        "layout": job.options.layout,
         "domain_names": job.domain_names,
         "source": job.options.source.to_plain(),
         "transforms": [component.to_plain() for component in job.options.transforms],
+        "derive": job.options.model_dump(mode="json", include={"derive"})["derive"],
         "encoding": job.options.encoding,
         "seed": job.seed,
         "inputs": sum(unit.inputs for unit in units),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from gantk.config.components import SourceChoice, TransformChoice
-from gantk.specs import Options, TransformSpec
+from gantk.config.components import Component, SourceChoice, TransformChoice
+from gantk.errors import PluginError
+from gantk.specs import Layout, Options, SourceOptions
 
 SPLITS = ("train", "valid", "test")
 """The names a split can have, in the order in which they are kept."""
@@ -17,12 +20,22 @@ SPLITS = ("train", "valid", "test")
 MAX_PIXELS = 89_000_000
 """Larger images are refused by default: a small file can claim any size. It is about Pillow's own limit."""
 
+_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+
 
 class BeamOptions(Options):
-    """Another Beam runner than the local one. Every machine must see the dataset's folder under the same path."""
+    """Another Beam runner than the local one.
+
+    Every machine must see the dataset's folder and the source under the same paths, and have the same gantk and plugins.
+    A worker that dies there is noticed by the runner or, with some, by `stall_seconds` alone.
+
+    Example: `{runner: DaskRunner, options: {dask_client_address: "host:8786"}}`; or, where every machine runs
+    `python -m apache_beam.runners.worker.worker_pool_main --service_port=50000` in gantk's environment (activated, since
+    it starts `python`), `{runner: FnApiRunner, options: {environment_type: EXTERNAL, environment_config: "one:50000,two:50000"}}`.
+    """
 
     runner: str = Field(min_length=1)
-    "Name of the runner, as Beam's `--runner`: `DaskRunner`, `FlinkRunner`, `SparkRunner`, …"
+    "Name of the runner, as Beam's `--runner`: `DaskRunner` (with gantk[dask]), `FnApiRunner`, `FlinkRunner`, `SparkRunner`, …"
     options: dict[str, Any] = Field(default_factory=dict)
     "Beam's pipeline options for it, by their names in Python (`dask_client_address`, …)."
 
@@ -38,6 +51,9 @@ class PreparationOptions(Options):
     "Where the raw samples come from."
     transforms: tuple[TransformChoice, ...] = ()
     "What is done once to every image before it is stored, in this order."
+    derive: dict[str, tuple[TransformChoice, ...]] | None = None
+    """Makes an aligned sample out of each single picture: after `transforms`, every field named here is the picture sent
+    through a list of transforms of its own. Example: `{A: [{type: canny}], B: []}` for edges and photographs."""
     encoding: Literal["png", "jpeg", "raw"] = "png"
     "How images are stored. png: exact. jpeg: smallest and fastest, not exact; fields other than `image`, `A` and `B`, such as masks, stay png. raw: exact and largest."
     jpeg_quality: int = Field(95, ge=1, le=100)
@@ -86,12 +102,50 @@ class PreparationOptions(Options):
             raise ValueError(f"shares from 0 to 1 that add up to 1. Received: {value}")
         return value
 
-    @field_validator("transforms")
+    @field_validator("derive")
     @classmethod
-    def _stores_bytes(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        for transform in value:
-            if isinstance(transform.spec, TransformSpec) and not transform.spec.at_preparation:
+    def _is_a_pair(cls, value: dict[str, Any] | None, info: ValidationInfo) -> dict[str, Any] | None:
+        if value is None:
+            return None
+        source = info.data.get("source")
+        if source is not None and (layout := source_layout(source)) != "single":
+            raise ValueError(
+                "expected no `derive` with this source: it makes pairs out of single pictures. "
+                f"Received: the source {source.name!r}, which yields {layout} data"
+            )
+        if missing := [name for name in ("A", "B") if name not in value]:
+            raise ValueError(
+                "expected the fields A and B, each with a list of transforms ([] for the picture itself). "
+                f"Received: {', '.join(value) or 'none'}, without {' and '.join(missing)}"
+            )
+        for name in value:
+            if not _FIELD_NAME.match(name) or name == "key":
                 raise ValueError(
-                    f"transforms that keep 8-bit images. Received: {transform.name!r}, which belongs among the training transforms"
+                    f"expected field names of letters, digits and '_', and not 'key', which is taken. Received: {name!r}"
                 )
         return value
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of the prepared samples: the source's, or `aligned` where pairs are derived."""
+        return "aligned" if self.derive is not None else source_layout(self.source)
+
+    def all_transforms(self) -> Iterator[Component]:
+        """Yield the transforms, then those of each derived field."""
+        yield from self.transforms
+        for transforms in (self.derive or {}).values():
+            yield from transforms
+
+
+def source_layout(source: Component) -> Layout:
+    """Return the layout of the samples that a source yields.
+
+    Raises:
+        PluginError: The source's options model does not say.
+    """
+    if not isinstance(source.options, SourceOptions):
+        raise PluginError(
+            f"source {source.name!r}: its options model must derive from gantk.SourceOptions, which tells the layout. "
+            f"Received: {type(source.options).__name__}"
+        )
+    return source.options.layout

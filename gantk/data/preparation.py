@@ -16,14 +16,15 @@ from typing import Any
 from gantk.config.components import Component
 from gantk.data.fingerprint import content_fingerprint
 from gantk.data.job import Job
-from gantk.data.listing import list_items
+from gantk.data.listing import as_pairs, list_items
 from gantk.data.manifest import MANIFEST, read_manifest, write_manifest
 from gantk.data.options import PreparationOptions
 from gantk.data.plan import Unit, plan_units
 from gantk.data.progress import Progress, shown_progress
 from gantk.data.supervisor import supervise
 from gantk.data.tfrecord import INDEX_SUFFIX
-from gantk.errors import PluginError, RunFailed
+from gantk.errors import ConfigError, PluginError, RunFailed
+from gantk.specs import TransformSpec
 
 IN_PROCESS_IMAGES = 128
 """Work so small that starting processes for it, some three seconds, would take longer than the work."""
@@ -77,6 +78,7 @@ def prepare(
         What was done. A second call with the same arguments finds everything done and takes moments.
 
     Raises:
+        ConfigError: A transform whose results are not 8-bit images.
         RunFailed: Nothing to read, too many rejects, a full disk, a worker that died.
         PluginError: The source or a transform is missing or does not keep its contract.
     """
@@ -94,12 +96,14 @@ def prepare_with_options(
     shards deleted that it no longer names.
     """
     started = time.monotonic()
+    _require_bytes(options)
     directory = Path(directory).absolute()
     source = options.source.create()
     job = Job(directory=directory, options=options, seed=seed, domain_names=_domain_names(source, options))
     display = shown_progress() if progress is True else nullcontext(progress or (lambda done, total: None))
     with _locked(directory), _work_folder(job), display as show:
-        groups = list_items(source.items(), options.splits, job.work)
+        items = source.items() if options.derive is None else as_pairs(source.items())
+        groups = list_items(items, options.splits, job.work)
         units, pending = plan_units(job, groups, content_fingerprint(options, seed))
         inputs = sum(unit.inputs for unit in units)
         pending_inputs = sum(unit.inputs for unit in pending)
@@ -128,6 +132,17 @@ def prepare_with_options(
         seconds=seconds,
         images_per_second=pending_inputs / seconds,
     )
+
+
+def _require_bytes(options: PreparationOptions) -> None:
+    # Where options come from a pipeline file, loading it has told this already, with its place in the file.
+    for transform in options.all_transforms():
+        if isinstance(transform.spec, TransformSpec) and not transform.spec.at_preparation:
+            raise ConfigError(
+                "the preparation takes transforms that keep 8-bit images, as it stores them. "
+                f"Received: {transform.name!r}",
+                hint="Put it among the transforms of the training.",
+            )
 
 
 def _domain_names(source: Any, options: PreparationOptions) -> dict[str, str]:

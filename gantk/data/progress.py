@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from gantk.wording import counted
+
 logger = logging.getLogger("gantk.data")
 
 Progress = Callable[[int, int], None]
@@ -55,6 +57,6 @@ def _log_lines() -> Progress:
         now = time.monotonic()
         if now - last >= _LOG_SECONDS:
             last = now
-            logger.info("prepared %d of %d samples", done, total)
+            logger.info("prepared %d of %s", done, counted(total, "sample"))
 
     return progress

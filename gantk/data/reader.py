@@ -81,20 +81,32 @@ class Records(Sequence[dict[str, Any]]):
 
     def _sample(self, record: bytes, path: Path) -> dict[str, Any]:
         try:
-            features = decode_example(record)
-            sample: dict[str, Any] = {"key": _bytes(features["key"]).decode()}
-            for name, value in features.items():
-                if name == "key" or not isinstance(value, bytes):
-                    continue
-                if f"{name}/height" not in features:
-                    sample[name] = value.decode()
-                    continue
-                height, width, channels = (int(features[f"{name}/{axis}"]) for axis in ("height", "width", "channels"))
-                encoding = encoding_of(name, self._encoding, channels)
-                sample[name] = decode_stored(value, encoding, (height, width, channels))
+            return decode_record(record, self._encoding)
         except (KeyError, ValueError, OSError) as error:
             raise RunFailed(f"{path}: expected a record of this dataset. Received: {error}") from error
-        return sample
+
+
+def decode_record(record: bytes, encoding: str) -> dict[str, Any]:
+    """Return the sample that a record holds: its key, images (uint8, height × width × channels) and texts.
+
+    Args:
+        record: A serialised `tf.train.Example`, as `SampleEncoder.encode` makes it.
+        encoding: The `encoding` of the preparation.
+
+    Raises:
+        KeyError, ValueError, OSError: The record is of another kind, or damaged.
+    """
+    features = decode_example(record)
+    sample: dict[str, Any] = {"key": _bytes(features["key"]).decode()}
+    for name, value in features.items():
+        if name == "key" or not isinstance(value, bytes):
+            continue
+        if f"{name}/height" not in features:
+            sample[name] = value.decode()
+            continue
+        height, width, channels = (int(features[f"{name}/{axis}"]) for axis in ("height", "width", "channels"))
+        sample[name] = decode_stored(value, encoding_of(name, encoding, channels), (height, width, channels))
+    return sample
 
 
 def _bytes(value: bytes | int) -> bytes:

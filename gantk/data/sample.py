@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,19 +36,26 @@ class RejectError(Exception):
         self.reason = reason
 
 
+NamedTransforms = Sequence[tuple[str, Transform]]
+"""Name and transform, in the order in which they are applied."""
+
+
 @dataclass(frozen=True)
 class SampleEncoder:
     """Turns the fields of a sample into a record.
 
     Args:
         options: How images are decoded and stored.
-        transforms: Name and transform, in the order in which they are applied.
+        transforms: Applied to every image.
         seed: Seed of the transforms.
+        derive: By field of the record, what makes it out of the transformed field `image`, which is then left out;
+            empty where the record has the fields that the source has read.
     """
 
     options: PreparationOptions
-    transforms: Sequence[tuple[str, Transform]]
+    transforms: NamedTransforms
     seed: int
+    derive: Mapping[str, NamedTransforms] = field(default_factory=dict)
 
     def encode(self, item: Item, fields: Mapping[str, Any]) -> tuple[bytes, dict[str, dict[str, Any]]]:
         """Prepare one sample.
@@ -69,19 +76,35 @@ class SampleEncoder:
             raise RejectError("read", f"the fields {missing} are missing; the sample has {sorted(fields)}")
         features: dict[str, bytes | int] = {"key": item.key.encode()}
         statistics: dict[str, dict[str, Any]] = {}
-        for name in sorted(fields):
-            value = fields[name]
+        for name, value in self._prepared(item.key, fields):
             if isinstance(value, str):
                 features[name] = value.encode()
                 statistics[name] = text_statistics(value)
                 continue
-            image = self._transformed(self._decoded(name, value), item.key)
-            encoding = encoding_of(name, self.options.encoding, image.shape[2])
-            features[name] = self._encoded(image, encoding)
-            for axis, length in zip(("height", "width", "channels"), image.shape, strict=True):
+            encoding = encoding_of(name, self.options.encoding, value.shape[2])
+            features[name] = self._encoded(value, encoding)
+            for axis, length in zip(("height", "width", "channels"), value.shape, strict=True):
                 features[f"{name}/{axis}"] = length
-            statistics[name] = image_statistics(image, encoding)
+            statistics[name] = image_statistics(value, encoding)
         return encode_example(features), statistics
+
+    def _prepared(self, key: str, fields: Mapping[str, Any]) -> list[tuple[str, NDArray[np.uint8] | str]]:
+        """Return the fields of the record by name, texts as they are, images decoded and transformed."""
+        if not self.derive:
+            return [(name, self._field(name, value, key)) for name, value in sorted(fields.items())]
+        if taken := sorted(self.derive.keys() & fields.keys() - {"image"}):
+            raise RejectError("read", f"the fields {taken} are to be derived and must not come from the source as well")
+        picture = self._image("image", fields["image"], key)
+        prepared = {name: self._field(name, value, key) for name, value in fields.items() if name != "image"}
+        for name, transforms in self.derive.items():
+            prepared[name] = self._transformed(picture, key, transforms, first=len(self.transforms))
+        return sorted(prepared.items())
+
+    def _field(self, name: str, value: Any, key: str) -> NDArray[np.uint8] | str:
+        return value if isinstance(value, str) else self._image(name, value, key)
+
+    def _image(self, name: str, value: Any, key: str) -> NDArray[np.uint8]:
+        return self._transformed(self._decoded(name, value), key, self.transforms)
 
     def _decoded(self, name: str, value: Any) -> NDArray[np.uint8]:
         if isinstance(value, bytes | bytearray | memoryview):
@@ -100,8 +123,10 @@ class SampleEncoder:
         channels = self.options.channels if name in PHOTOGRAPHS else None
         return with_channels(image, channels, self.options.background)
 
-    def _transformed(self, image: NDArray[np.uint8], key: str) -> NDArray[np.uint8]:
-        for position, (name, transform) in enumerate(self.transforms):
+    def _transformed(
+        self, image: NDArray[np.uint8], key: str, transforms: NamedTransforms, first: int = 0
+    ) -> NDArray[np.uint8]:
+        for position, (name, transform) in enumerate(transforms, start=first):
             # Made anew for every field, so that the fields of one sample are cropped and flipped alike.
             random = generator_of("prepare", self.seed, key, position, name)
             try:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gantk.data.job import Job
 from gantk.errors import RunFailed
+from gantk.wording import counted
 
 _POLL_SECONDS = 0.1
 _LOG_LINES = 15
@@ -96,7 +97,7 @@ def _watch(
         if time.monotonic() - last_progress > job.options.stall_seconds:
             raise RunFailed(
                 f"a unit of work must be finished every {job.options.stall_seconds:g} s. "
-                f"Received: none, with {len(left)} of {len(units)} units left",
+                f"Received: none, with {len(left)} of {counted(len(units), 'unit')} left",
                 hint="Raise stall_seconds, or make the units smaller with unit_images.",
             )
 

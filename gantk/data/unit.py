@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from gantk.atomic_files import atomic_file, write_bytes
+from gantk.config.components import Component
 from gantk.data.fingerprint import canonical_json
 from gantk.data.job import Job
-from gantk.data.listing import item_of
+from gantk.data.listing import DERIVED_FROM, item_of
 from gantk.data.moments import joined
 from gantk.data.plan import Unit, is_done, read_plan
-from gantk.data.sample import RejectError, SampleEncoder
+from gantk.data.sample import NamedTransforms, RejectError, SampleEncoder
 from gantk.data.tfrecord import INDEX_SUFFIX, ShardWriter
 from gantk.errors import GantkError, PluginError, RunFailed
 from gantk.protocols import Item, Source
@@ -31,8 +32,8 @@ class UnitRunner:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._source: Source = job.options.source.create()
-        transforms = [(component.name, component.create()) for component in job.options.transforms]
-        self._encoder = SampleEncoder(job.options, transforms, job.seed)
+        derive = {name: _created(transforms) for name, transforms in (job.options.derive or {}).items()}
+        self._encoder = SampleEncoder(job.options, _created(job.options.transforms), job.seed, derive)
 
     def run(self, name: str) -> None:
         """Run the unit of this name, unless it is done, as where a runner tries a finished one again.
@@ -44,7 +45,8 @@ class UnitRunner:
         unit, rows = read_plan(self._job.plans / f"{name}.jsonl")
         if is_done(self._job, unit):
             return
-        items = [item_of(row, unit.split, unit.domain) for row in rows]
+        domain = unit.domain if self._job.options.derive is None else DERIVED_FROM
+        items = [item_of(row, unit.split, domain) for row in rows]
         shard = self._job.shards / f"{unit.name}.tfrecord"
         rejects: list[dict[str, str]] = []
         statistics: dict[str, dict[str, Any]] = {}
@@ -113,6 +115,10 @@ class UnitRunner:
             "fields": statistics,
         }
         write_bytes(self._job.reports / f"{unit.name}.json", canonical_json(report) + b"\n")
+
+
+def _created(components: Sequence[Component]) -> NamedTransforms:
+    return [(component.name, component.create()) for component in components]
 
 
 def _reason(error: Exception) -> str:

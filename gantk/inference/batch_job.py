@@ -25,6 +25,7 @@ from gantk.inference.job_plan import JobPlan, Task
 from gantk.inference.job_progress import JobProgress, shown_progress
 from gantk.inference.job_records import FAILURES, JobRecords
 from gantk.inference.picture import BadPicture
+from gantk.wording import counted
 
 logger = logging.getLogger("gantk.inference")
 
@@ -104,9 +105,9 @@ class JobSummary:
     def sentence(self) -> str:
         """Return the counts in one line."""
         speed = f", {self.megapixels / self.seconds:.2f} MP/s" if self.done and self.seconds > 0 else ""
-        ignored = f"; {self.ignored} other files passed over" if self.ignored else ""
+        ignored = f"; {counted(self.ignored, 'other file')} passed over" if self.ignored else ""
         return (
-            f"{self.inputs} pictures: {self.done} done, {self.skipped} skipped, {self.failed} failed "
+            f"{counted(self.inputs, 'picture')}: {self.done} done, {self.skipped} skipped, {self.failed} failed "
             f"({self.seconds:.1f} s{speed}){ignored}"
         )
 

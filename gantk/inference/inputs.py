@@ -12,6 +12,7 @@ from gantk.errors import UsageError
 from gantk.inference.archives import FILE_LIMIT, Archive, Member, archive_stem, open_archive, safe_name
 from gantk.inference.picture import BadPicture
 from gantk.inference.picture_reading import MAGIC_BYTES, picture_format
+from gantk.wording import counted
 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".dib", ".gif")
@@ -68,7 +69,7 @@ class Discovery:
             archive.close()
 
 
-def discover(arguments: Iterable[str | Path | PictureInput], output: Path) -> Discovery:
+def discover(arguments: Iterable[str | Path | PictureInput], output: Path | None = None) -> Discovery:
     """Find the pictures that the arguments stand for.
 
     A file's result goes to OUT/name, a folder's to OUT/path-inside-the-folder, an archive's to
@@ -77,7 +78,7 @@ def discover(arguments: Iterable[str | Path | PictureInput], output: Path) -> Di
 
     Args:
         arguments: Files, folders, patterns (`photos/**/*.png`) and archives; or inputs made by a program.
-        output: The output folder. Where it lies inside a folder to be read, it is passed over.
+        output: The output folder, if there is one. Where it lies inside a folder to be read, it is passed over.
 
     Raises:
         UsageError: Something does not exist, is neither file nor folder, or is the output folder; or there is
@@ -94,7 +95,7 @@ def discover(arguments: Iterable[str | Path | PictureInput], output: Path) -> Di
             _take(path, output, found)
     found.pictures = _once_each(found.pictures)
     if not found.pictures:
-        others = f" and {found.ignored} other files" if found.ignored else ""
+        others = f" and {counted(found.ignored, 'other file')}" if found.ignored else ""
         raise UsageError(
             f"At least one picture is needed. Received: {', '.join(named) or 'nothing'}, with none{others}"
         )
@@ -115,9 +116,9 @@ def _paths(argument: str) -> Sequence[Path]:
     )
 
 
-def _take(path: Path, output: Path, found: Discovery) -> None:
+def _take(path: Path, output: Path | None, found: Discovery) -> None:
     if path.is_dir():
-        if output.exists() and path.samefile(output):
+        if output is not None and output.exists() and path.samefile(output):
             raise UsageError(
                 f"The output folder must not be an input, since it would read its own results. Received: {path}",
                 hint="Choose another folder with -o.",
@@ -139,8 +140,8 @@ def _take(path: Path, output: Path, found: Discovery) -> None:
         raise UsageError(f"An input must be a file or a folder. Received: {path}, which is neither")
 
 
-def _take_folder(folder: Path, output: Path, found: Discovery) -> None:
-    excluded = _identity(output) if output.exists() else None
+def _take_folder(folder: Path, output: Path | None, found: Discovery) -> None:
+    excluded = _identity(output) if output is not None and output.exists() else None
     for path in _walk(folder, excluded, frozenset(), found):
         relative = path.relative_to(folder).as_posix()
         if _is_picture_name(path.name) or _begins_as_picture(path):

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from gantk.wording import counted
+
 logger = logging.getLogger("gantk.inference")
 
 _LOG_SECONDS = 10.0
@@ -58,7 +60,7 @@ class _Lines:
         if now - self._last >= _LOG_SECONDS:
             self._last = now
             speed = self._megapixels / (now - self._began)
-            logger.info("%d of %d pictures, %.2f MP/s", self._ended, self._total, speed)
+            logger.info("%d of %s, %.2f MP/s", self._ended, counted(self._total, "picture"), speed)
 
 
 @contextmanager

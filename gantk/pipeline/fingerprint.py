@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
+from glob import glob
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,15 +27,18 @@ def stage_fingerprint(pipeline: Pipeline, name: str, inputs: Mapping[str, Artifa
         name: A stage of it.
         inputs: The artifacts it consumes.
         continued: Leave out the options that may differ between a run and its continuation
-            (`StageSpec.may_change`): equal hashes then mean that `--resume` may continue the work.
+            (`StageSpec.may_change`) and the files it reads (`StageSpec.reads`): equal hashes then mean that
+            `--resume` may continue the work.
 
     Returns:
         64 hexadecimal digits.
     """
     component = pipeline.stages[name].component
+    spec = cast(StageSpec, component.spec)
     options = component.to_plain()
+    files = {} if continued else {option: files_named(options.get(option)) for option in sorted(spec.reads)}
     if continued:
-        for option in cast(StageSpec, component.spec).may_change:
+        for option in spec.may_change:
             options.pop(option, None)
     content = {
         "options": options,
@@ -41,7 +47,37 @@ def stage_fingerprint(pipeline: Pipeline, name: str, inputs: Mapping[str, Artifa
         "inputs": {key: artifact.digest for key, artifact in sorted(inputs.items())},
         "versions": plugin_versions(component),
     }
+    if any(files.values()):
+        content["files"] = files
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def files_named(names: str | Sequence[str] | None) -> list[list[str | int]]:
+    """Return path, size and time (ns) of every file that an option names, in a fixed order; nothing is opened.
+
+    Args:
+        names: Files, folders, searched to their depths but for hidden names, or patterns. What is missing is left out.
+    """
+    given = [names] if isinstance(names, str) else names or []
+    paths = [
+        path for name in given for path in ([name] if os.path.lexists(name) else sorted(glob(name, recursive=True)))
+    ]
+    return [row for path in paths for row in _files_at(path, frozenset())]
+
+
+def _files_at(path: str, above: frozenset[tuple[int, int]]) -> Iterator[list[str | int]]:
+    try:
+        status = os.stat(path)
+        identity = status.st_dev, status.st_ino
+        if not stat.S_ISDIR(status.st_mode):
+            yield [path, status.st_size, status.st_mtime_ns]
+        elif identity not in above:
+            for name in sorted(os.listdir(path)):
+                if not name.startswith("."):
+                    yield from _files_at(os.path.join(path, name), above | {identity})
+    except OSError as error:
+        # A link that leads nowhere, a folder that is closed to us: whoever reads it will tell.
+        yield [path, -(error.errno or 1), 0]
 
 
 def plugin_versions(component: Component) -> dict[str, str]:

@@ -59,11 +59,14 @@ class ArchiveSource(PictureSource):
         return read_tar(self.options.path, kind.removeprefix("tar"), locators)
 
     def domain_names(self) -> dict[str, str]:
-        """Return a name to show for A and B: given, or out of a file name such as `horse2zebra.zip`."""
-        if self.options.pairing == "single":
-            return {}
-        stem = os.path.basename(self.options.path).partition(".")[0]
+        """Return a name to show for A and B: given, or out of a file name such as `horse2zebra.zip`.
+
+        Single pictures have the names given alone, for the pairs that a preparation derives from them.
+        """
         given = {str(domain): name for domain, name in self.options.domain_names.items()}
+        if self.options.pairing == "single":
+            return given
+        stem = os.path.basename(self.options.path).partition(".")[0]
         return {"A": "A", "B": "B"} | names_in(stem) | given
 
     def _kind(self) -> str:

@@ -130,12 +130,16 @@ class FolderSource(PictureSource):
                 yield error
 
     def domain_names(self) -> dict[str, str]:
-        """Return a name to show for A and B: given, or of the folders, or out of a root such as `horse2zebra`."""
+        """Return a name to show for A and B: given, or of the folders, or out of a root such as `horse2zebra`.
+
+        Single pictures have the names given alone, for the pairs that a preparation derives from them.
+        """
+        given = {str(domain): name for domain, name in self.options.domain_names.items()}
         if self.options.pairing == "single":
-            return {}
+            return given
         names = {"A": "A", "B": "B"}
         if self._tree.places:
             names = {domain: os.path.basename(os.path.normpath(path)) for domain, path in self._tree.places.items()}
         else:
             names |= names_in(os.path.basename(os.path.normpath(self._tree.root)))
-        return names | {str(domain): name for domain, name in self.options.domain_names.items()}
+        return names | given

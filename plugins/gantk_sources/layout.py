@@ -283,8 +283,8 @@ def _not_found(tree: PictureTree, options: PictureOptions, parts: Iterable[Part]
     files = tree.files("")
     suffixes = PICTURE_SUFFIXES.union(options.suffixes)
     pictures = sum(is_picture(name, suffixes) for name in files)
-    found = f"{len(folders)} folders{f' ({shown})' if folders else ''}, {pictures} pictures, "
-    found += f"{len(files) - pictures} other files"
+    found = f"{_counted(len(folders), 'folder')}{f' ({shown})' if folders else ''}, {_counted(pictures, 'picture')}, "
+    found += _counted(len(files) - pictures, "other file")
     empty = [part.folder for part in parts]
     where = f" No picture is in: {', '.join(empty)}." if empty else ""
     return RunFailed(
@@ -292,6 +292,10 @@ def _not_found(tree: PictureTree, options: PictureOptions, parts: Iterable[Part]
         f"Looked for {_LOOKED_FOR[options.pairing]}. Received: {found}",
         hint="Check the path, or set `pairing`, `a` and `b`, or `suffixes` of the source.",
     )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def names_in(text: str) -> dict[str, str]:

@@ -47,7 +47,7 @@ class TextSource:
         if not found:
             raise RunFailed(
                 f"No line of {self.options.min_length} to {self.options.max_length or 'any number of'} characters was "
-                f"found. Received: {len(files)} files ({', '.join(list(files)[:12])})",
+                f"found. Received: {len(files)} file{'' if len(files) == 1 else 's'} ({', '.join(list(files)[:12])})",
                 hint="Check `path`, `min_length` and `max_length` of the source.",
             )
 
@@ -128,7 +128,7 @@ class TextSource:
                 )
                 if not inside:
                     raise RunFailed(
-                        f"The folder {path!r} was expected to hold .txt files. Received: {len(os.listdir(path))} others",
+                        f"The folder {path!r} was expected to hold .txt files. Received: {len(os.listdir(path))} of another kind",
                         hint="Check the path, or name the files.",
                     )
                 paths += inside

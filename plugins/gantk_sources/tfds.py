@@ -80,6 +80,10 @@ class TfdsSource:
                     locator=f"{theirs}:{number}",
                 )
 
+    def is_ready(self) -> bool:
+        """Whether `items()` lists at once, without a download."""
+        return bool(self._open().is_prepared())
+
     def read(self, items: Sequence[Item]) -> Iterator[tuple[Item, Mapping[str, Any] | Exception]]:
         """Read examples in the order given; see `gantk.Source.read`."""
         for item in items:
@@ -96,11 +100,14 @@ class TfdsSource:
             yield item, fields
 
     def domain_names(self) -> dict[str, str]:
-        """Return a name to show for A and B: given, or out of a configuration such as `horse2zebra`."""
-        if self.options.pairing in ("single", "text"):
-            return {}
-        configuration = self.options.name.partition("/")[2].partition(":")[0].partition("/")[0]
+        """Return a name to show for A and B: given, or out of a configuration such as `horse2zebra`.
+
+        Single pictures have the names given alone, for the pairs that a preparation derives from them.
+        """
         given = {str(domain): name for domain, name in self.options.domain_names.items()}
+        if self.options.pairing in ("single", "text"):
+            return given
+        configuration = self.options.name.partition("/")[2].partition(":")[0].partition("/")[0]
         return {"A": "A", "B": "B"} | names_in(configuration) | given
 
     def _features(self) -> dict[str, str]:

@@ -1,9 +1,10 @@
-"""Built-in transforms: resize, crop, flip, jitter, colour_jitter, channels, normalise."""
+"""Built-in transforms: resize, crop, flip, jitter, colour_jitter, channels, canny, normalise."""
 
 from __future__ import annotations
 
 from gantk import TransformSpec, hookimpl
 from gantk_transforms.options import (
+    CannyOptions,
     ChannelsOptions,
     ColourJitterOptions,
     CropOptions,
@@ -54,6 +55,13 @@ def gantk_transforms() -> list[TransformSpec]:
             factory="gantk_transforms.channels:Channels",
             options=ChannelsOptions,
             summary="Convert to grey or RGB; transparent parts are laid over one colour.",
+        ),
+        TransformSpec(
+            name="canny",
+            factory="gantk_transforms.canny:Canny",
+            options=CannyOptions,
+            summary="Edges as thin lines, one pixel wide: smoothed, thinned, and kept where they hang on a strong one.",
+            reference="Canny 1986, A computational approach to edge detection, https://doi.org/10.1109/TPAMI.1986.4767851",
         ),
         TransformSpec(
             name="normalise",

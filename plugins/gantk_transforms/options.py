@@ -116,6 +116,28 @@ class ChannelsOptions(Options):
     "Red, green and blue, 0 to 255, behind transparent parts of images with alpha."
 
 
+class CannyOptions(Options):
+    """Options of `canny`. Example: `{type: canny}` or `{type: canny, sigma: 1, low: 0.05, high: 0.15, invert: false}`."""
+
+    sigma: float = Field(2.0, ge=0, le=50)
+    "Standard deviation of the Gaussian that smooths the grey image first, in pixels; 0 does not smooth."
+    low: float = Field(0.1, gt=0, le=1)
+    "Contrast from which a point continues an edge."
+    high: float = Field(0.2, gt=0, le=1)
+    """Contrast from which a point begins an edge. Contrasts are those of a straight step between two greys, as fractions
+    of the step from black to white, and mean the same whatever `sigma` is."""
+    invert: bool = True
+    "Black lines on white, as in edges2photo data sets; false: white lines on black."
+    channels: Literal[1, 3] = 3
+    "Channels of the result, all alike."
+
+    @model_validator(mode="after")
+    def _low_is_lower(self) -> CannyOptions:
+        if self.low > self.high:
+            raise ValueError(f"canny needs low <= high. Received: low={self.low:g}, high={self.high:g}")
+        return self
+
+
 class NormaliseOptions(Options):
     """Options of `normalise`: `(value - mean) / scale`. Example: just `normalise`."""
 

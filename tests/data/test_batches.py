@@ -7,7 +7,7 @@ import pytest
 
 from gantk.data import PreparedDataset, batch_shapes, prepare, steps_per_epoch, training_batches
 from gantk.data.batches import as_training_image
-from gantk.errors import PluginError, RunFailed
+from gantk.errors import ConfigError, PluginError, RunFailed
 
 
 @pytest.fixture
@@ -174,3 +174,37 @@ def test_a_failing_transform_names_itself_and_the_sample(made, transform, thread
 def test_a_batch_needs_a_sample(made):
     with pytest.raises(ValueError, match="batch_size=0"):
         training_batches(made(train=3, test=0), batch_size=0)
+
+
+def test_transforms_of_one_field_leave_the_other_alone(made, transform):
+    dataset = made(kind="aligned", train=6, test=0)
+    noise = transform("noise", amplitude=9)
+    plain = first(dataset, 4, batch_size=2, transforms=[noise])
+    changed = first(dataset, 4, batch_size=2, transforms=[noise], field_transforms={"A": [noise]})
+    for before, after in zip(plain, changed, strict=True):
+        np.testing.assert_array_equal(after["B"], before["B"])
+        assert np.any(after["A"] != before["A"])
+    # Drawn anew each time, and by the step alone.
+    (again,) = first(dataset, 1, batch_size=2, transforms=[noise], field_transforms={"A": [noise]}, start_step=3)
+    np.testing.assert_array_equal(again["A"], changed[3]["A"])
+    assert len({(after["A"] - before["A"]).tobytes() for before, after in zip(plain, changed, strict=True)}) == 4
+
+
+def test_a_transform_of_one_field_comes_before_those_of_all(made, transform):
+    dataset = made(kind="aligned", train=2, test=0)
+    (batch,) = first(
+        dataset, 1, batch_size=2, transforms=[transform("float")], field_transforms={"A": [transform("noise")]}
+    )
+    assert batch["A"].shape == (2, 8, 8, 3)
+
+
+def test_a_transform_of_one_field_must_keep_the_shape(made, transform):
+    dataset = made(kind="aligned", train=2, test=0)
+    with pytest.raises(PluginError, match=r"field 'A' alone must keep the shape of its images, \(8, 8, 3\). Received"):
+        first(dataset, 1, batch_size=1, field_transforms={"A": [transform("half")]}, threads=0)
+
+
+def test_transforms_of_a_field_there_is_not_are_refused(made, transform):
+    dataset = made(kind="aligned", train=2, test=0)
+    with pytest.raises(ConfigError, match=r"of aligned data these are A, B.\nReceived: image"):
+        first(dataset, 1, batch_size=1, field_transforms={"image": [transform("noise")]})

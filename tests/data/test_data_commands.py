@@ -84,6 +84,34 @@ def test_damaged_shard_ends_verification_with_code_one(source, tmp_path, capsys)
     assert "1 damaged" in capsys.readouterr().err
 
 
+def test_inspect_finds_the_data_set_of_a_run_directory(source, tmp_path, capsys):
+    prepare(source(train=5, test=2), directory=tmp_path / "run" / "first")
+    assert main(["data", "inspect", str(tmp_path / "run"), "--json"]) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out) == PreparedDataset.open(tmp_path / "run" / "first").manifest
+    assert f"its data is in {tmp_path / 'run' / 'first'}" in shown.err
+
+
+def test_inspect_asks_which_of_two_data_sets_is_meant(source, tmp_path, capsys):
+    for stage in ("first", "second"):
+        prepare(source(train=5, test=2), directory=tmp_path / "run" / stage)
+    assert main(["data", "inspect", str(tmp_path / "run")]) == 2
+    told = capsys.readouterr().err
+    assert "must hold one prepared data set" in told
+    assert f"Name one of them: {tmp_path / 'run' / 'first'}, {tmp_path / 'run' / 'second'}." in told
+
+
+def test_one_is_told_in_the_singular(source, tmp_path, capsys):
+    path = tmp_path / "one.yaml"
+    path.write_text("name: one\nstages: {prepare: {source: {type: tiny_data/made, kind: single, train: 1, test: 0}}}\n")
+    assert main(["data", "prepare", str(path), "-o", str(tmp_path / "d")]) == 0
+    assert "1 sample, 0 rejected; 1 of 1 unit run" in capsys.readouterr().err
+    assert main(["data", "inspect", str(tmp_path / "d"), "--sheet", str(tmp_path / "s.png")]) == 0
+    shown = capsys.readouterr()
+    assert "1 input, 1 sample, 0 rejected" in shown.out
+    assert "1 picture on" in shown.err
+
+
 def test_a_folder_without_a_dataset_ends_with_code_one(tmp_path, capsys):
     assert main(["data", "inspect", str(tmp_path)]) == 1
     assert "expected a prepared dataset" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from gantk.data import PreparedDataset, prepare
 from gantk.data.manifest import write_manifest
-from gantk.errors import InternalError, PluginError, RunFailed
+from gantk.errors import ConfigError, InternalError, PluginError, RunFailed
 
 PICTURE = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
 
@@ -376,9 +376,14 @@ def test_wrong_settings_are_named(source, tmp_path, settings, message):
         prepare(source(), directory=tmp_path / "out", **settings)
 
 
-def test_a_transform_to_floating_point_belongs_to_training(source, transform, tmp_path):
-    with pytest.raises(ValidationError, match="belongs among the training transforms"):
-        prepare(source(), directory=tmp_path / "out", transforms=[transform("float")])
+@pytest.mark.parametrize("where", ["transforms", "derive"])
+def test_a_transform_to_floating_point_belongs_to_training(source, transform, tmp_path, where):
+    floating = [transform("float")]
+    settings = {"transforms": floating} if where == "transforms" else {"derive": {"A": floating, "B": []}}
+    with pytest.raises(ConfigError, match=r"keep 8-bit images(.|\n)*Received: 'tiny_data/float'") as caught:
+        prepare(source(kind="single"), directory=tmp_path / "out", **settings)
+    assert "transforms of the training" in caught.value.hint
+    assert not (tmp_path / "out").exists()
 
 
 def test_leftovers_of_a_killed_run_are_swept_up(source, tmp_path):

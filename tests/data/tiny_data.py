@@ -79,12 +79,14 @@ class Made:
     def read(self, items):
         for item in items:
             number = int(item.key[-6:])
-            if self.options.fault and number == 5:
+            if self.options.fault not in ("", "also B") and number == 5:
                 yield from self.misbehave(item)
                 continue
             image = self.image(number)
             if item.domain == "AB":
                 yield item, {"A": image, "B": 255 - image, "mask": image[:, :, :1]}
+            elif item.domain == "image" and self.options.fault == "also B":
+                yield item, {"image": image, "B": image}
             elif item.domain == "text":
                 yield item, {"text": f"line {number} äß"}
             else:
@@ -143,6 +145,20 @@ class Half:
         return np.ascontiguousarray(image[::2, ::2])
 
 
+class NegativeOptions(gantk.Options):
+    channels: int = 3
+
+
+class Negative:
+    """The negative, its first `channels` channels."""
+
+    def __init__(self, options):
+        self.channels = options.channels
+
+    def __call__(self, image, random):
+        return np.ascontiguousarray(255 - image[..., : self.channels])
+
+
 class Float:
     def __init__(self, options):
         pass
@@ -164,5 +180,8 @@ def gantk_transforms():
     return [
         gantk.TransformSpec(name="noise", factory="tiny_data:Noise", options=NoiseOptions, summary="Noise."),
         gantk.TransformSpec(name="half", factory="tiny_data:Half", options=HalfOptions, summary="Half."),
+        gantk.TransformSpec(
+            name="negative", factory="tiny_data:Negative", options=NegativeOptions, summary="Negative."
+        ),
         gantk.TransformSpec(name="float", factory="tiny_data:Float", summary="Float.", at_preparation=False),
     ]

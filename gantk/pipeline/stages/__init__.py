@@ -36,12 +36,15 @@ def gantk_stages() -> list[StageSpec]:
             may_change=frozenset(
                 {
                     "epochs",
+                    "optimizers",
                     "schedule",
                     "checkpoint",
                     "log_every",
                     "check_numerics_every",
                     "sample_every_epochs",
                     "preview",
+                    "evaluate",
+                    "licence",
                 }
             ),
         ),
@@ -61,6 +64,7 @@ def gantk_stages() -> list[StageSpec]:
             consumes=("dataset", "model"),
             produces=("translations",),
             resumable=True,
+            reads=frozenset({"inputs"}),
         ),
         StageSpec(
             name="report",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from gantk.pipeline.stage_context import StageContext
 from gantk.pipeline.stages.options import PrepareOptions
 from gantk.protocols import Artifact
+from gantk.wording import counted
 
 logger = logging.getLogger("gantk.pipeline")
 
@@ -29,10 +30,10 @@ class PrepareStage:
             f"{split} {domain} {count}" for split, domains in result.counts.items() for domain, count in domains.items()
         )
         logger.info(
-            "prepared %s; %d rejected; %d of %d units were unchanged",
+            "prepared %s; %d rejected; %d of %s unchanged",
             counts or "nothing",
             result.rejected,
             result.skipped_units,
-            result.units,
+            counted(result.units, "unit"),
         )
         return {"dataset": Artifact(context.directory, result.digest)}

@@ -15,6 +15,7 @@ from gantk.errors import RunFailed
 from gantk.pipeline.stage_context import StageContext
 from gantk.pipeline.stages.options import TranslateOptions
 from gantk.protocols import Artifact
+from gantk.wording import counted
 
 if TYPE_CHECKING:
     from gantk.artifacts import Bundle
@@ -41,26 +42,27 @@ class TranslateStage:
             context.runtime.backend, threads=context.runtime.threads, deterministic=context.runtime.deterministic
         )
         bundle = load_bundle(context.artifact("model").path)
-        pairs = (
-            self._translate_files(context, bundle) if self.options.inputs else self._translate_prepared(context, bundle)
-        )
-        write_json(context.directory / "pairs.json", {"direction": self.options.direction, "pairs": pairs})
+        direction = bundle.direction(self.options.direction)
+        translate = self._translate_files if self.options.inputs else self._translate_prepared
+        pairs = translate(context, bundle, direction)
+        write_json(context.directory / "pairs.json", {"direction": direction, "pairs": pairs})
         digest = hashlib.sha256(json.dumps([bundle.digest, pairs]).encode()).hexdigest()
         return {"translations": Artifact(context.directory, digest)}
 
-    def _translate_prepared(self, context: StageContext, bundle: Bundle) -> list[dict[str, str]]:
+    def _translate_prepared(self, context: StageContext, bundle: Bundle, direction: str) -> list[dict[str, str]]:
         from gantk.data import PreparedDataset
 
         dataset = PreparedDataset.open(context.artifact("dataset").path)
-        source = self.options.direction.partition("to")[0]
+        source = direction.partition("to")[0]
         split = self.options.split
-        if split not in dataset.splits or source not in dataset.domains(split):
+        domain, field = (source, "image") if source in dataset.domains(split) else ("AB", source)
+        if field not in dataset.fields(split, domain):
             raise RunFailed(
                 f"The prepared data must hold pictures of domain {source} in the split {split!r}. "
                 f"Received: {', '.join(f'{name} ({chr(44).join(dataset.domains(name))})' for name in dataset.splits)}",
                 hint="Name another split or direction, or pictures of your own under `inputs`.",
             )
-        records = dataset.records(split, source)
+        records = dataset.records(split, domain)
         count = len(records) if self.options.limit is None else min(self.options.limit, len(records))
         pairs = []
         for index in range(count):
@@ -68,22 +70,20 @@ class TranslateStage:
             name = PurePosixPath(record["key"])
             before = context.directory / "before" / f"{name}.png"
             after = context.directory / "after" / f"{name}.png"
-            _write_png(before, record["image"])
-            _write_png(after, bundle.translate(record["image"][None], self.options.direction)[0])
+            _write_png(before, record[field])
+            _write_png(after, bundle.translate(record[field][None], direction)[0])
             pairs.append(_pair(context.directory, before, after, str(name)))
-        logger.info("translated %d prepared pictures, %s", count, self.options.direction)
+        logger.info("translated %s, %s", counted(count, "prepared picture"), direction)
         return pairs
 
-    def _translate_files(self, context: StageContext, bundle: Bundle) -> list[dict[str, str]]:
+    def _translate_files(self, context: StageContext, bundle: Bundle, direction: str) -> list[dict[str, str]]:
         from gantk.inference import translate
 
         after = context.directory / "after"
-        summary = translate(
-            bundle, self.options.inputs, after, direction=self.options.direction, progress=context.progress
-        )
+        summary = translate(bundle, self.options.inputs, after, direction=direction, progress=context.progress)
         if summary.failed:
             raise RunFailed(
-                f"{summary.failed} of {summary.inputs} inputs could not be translated; see {after / 'failures.jsonl'}.",
+                f"{summary.failed} of {counted(summary.inputs, 'input')} could not be translated; see {after / 'failures.jsonl'}.",
                 hint="The others are done. Mend or remove those files, then run with --resume.",
             )
         return _file_pairs(after)

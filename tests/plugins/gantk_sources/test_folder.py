@@ -87,6 +87,12 @@ def test_two_named_folders(tmp_path):
     assert below.domain_names() == {"A": "horses", "B": "stripes"}
 
 
+def test_single_pictures_have_the_names_given_alone(tmp_path):
+    assert FolderSource(FolderOptions(root="data/horse2zebra", pairing="single")).domain_names() == {}
+    named = FolderOptions(root=str(tmp_path), pairing="single", domain_names={"A": "edges", "B": "photo"})
+    assert FolderSource(named).domain_names() == {"A": "edges", "B": "photo"}
+
+
 def test_domain_names_out_of_the_root(tmp_path):
     assert FolderSource(FolderOptions(root="data/horse2zebra/")).domain_names() == {"A": "horse", "B": "zebra"}
     assert FolderSource(FolderOptions(root="data/summer2winter_yosemite")).domain_names()["B"] == "winter"
@@ -297,7 +303,7 @@ def test_a_folder_without_the_layout_says_what_was_looked_for_and_found(tmp_path
     with pytest.raises(RunFailed) as caught:
         listed(tmp_path)
     assert "Looked for the sub-folders trainA and trainB (testA, testB, valA, valB), or A and B" in caught.value.message
-    assert caught.value.message.endswith("Received: 2 folders (paired, trainA), 1 pictures, 1 other files")
+    assert caught.value.message.endswith("Received: 2 folders (paired, trainA), 1 picture, 1 other file")
     assert "pairing" in caught.value.hint
 
 
@@ -310,7 +316,7 @@ def test_an_empty_domain_is_named(tmp_path):
 @pytest.mark.parametrize("pairing", ["aligned", "single"])
 def test_a_folder_without_pictures(tmp_path, pairing):
     touch(tmp_path, "notes.txt")
-    with pytest.raises(RunFailed, match=r"Received: 0 folders, 0 pictures, 1 other files"):
+    with pytest.raises(RunFailed, match=r"Received: 0 folders, 0 pictures, 1 other file"):
         listed(tmp_path, pairing=pairing)
 
 

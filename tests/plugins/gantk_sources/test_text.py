@@ -120,10 +120,10 @@ def test_what_is_missing_is_named(tmp_path):
     with pytest.raises(RunFailed, match=r"expected at '.*nowhere.txt'. Received: nothing there"):
         list(source_of(str(tmp_path / "nowhere.txt")).items())
     (tmp_path / "a.md").write_text("x")
-    with pytest.raises(RunFailed, match=r"expected to hold .txt files. Received: 1 others"):
+    with pytest.raises(RunFailed, match=r"expected to hold .txt files. Received: 1 of another kind"):
         list(source_of(str(tmp_path)).items())
     (tmp_path / "empty.txt").write_text("\n \n")
-    with pytest.raises(RunFailed, match=r"No line of 1 to any number of characters .* 1 files \(empty.txt\)"):
+    with pytest.raises(RunFailed, match=r"No line of 1 to any number of characters .* 1 file \(empty.txt\)"):
         list(source_of(str(tmp_path / "empty.txt")).items())
 
 

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 import gantk_transforms
+from gantk_transforms.canny import Canny
 from gantk_transforms.channels import Channels
 from gantk_transforms.colour_jitter import ColourJitter
 from gantk_transforms.crop import Crop
@@ -14,6 +15,7 @@ from gantk_transforms.flip import Flip
 from gantk_transforms.jitter import Jitter
 from gantk_transforms.normalise import Normalise
 from gantk_transforms.options import (
+    CannyOptions,
     ChannelsOptions,
     ColourJitterOptions,
     CropOptions,
@@ -40,6 +42,7 @@ TRANSFORMS = {
     "colour_jitter": ColourJitter(ColourJitterOptions(hue=0.1)),
     "channels rgb": Channels(ChannelsOptions(to="rgb")),
     "channels grey": Channels(ChannelsOptions(to="grey")),
+    "canny": Canny(CannyOptions(sigma=0.5)),
     "normalise": Normalise(NormaliseOptions()),
 }
 
@@ -60,7 +63,7 @@ def test_result_is_new_contiguous_and_decided_by_the_generator(name, channels):
     assert not np.shares_memory(result, image)
     np.testing.assert_array_equal(image, before)
     assert result.dtype == (np.float32 if name == "normalise" else np.uint8)
-    if not name.startswith("channels"):
+    if not name.startswith(("channels", "canny")):
         assert result.shape[2] == channels
     again = pickle.loads(pickle.dumps(transform))(image, np.random.default_rng(3))
     np.testing.assert_array_equal(result, again)
@@ -92,6 +95,7 @@ def test_records_name_existing_factories():
         "jitter",
         "colour_jitter",
         "channels",
+        "canny",
         "normalise",
     ]
     for record in records:
