@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +15,9 @@ from gantk.cli.lazy_group import LazyGroup
 from gantk.cli.pipeline_file import load_pipeline_file, pipeline_options
 from gantk.cli.settings import current_settings
 from gantk.cli.tables import print_table
+from gantk.wording import counted
+
+logger = logging.getLogger("gantk.cli")
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -94,18 +98,29 @@ def run(
 def validate(file: Path, profile: str | None, overrides: tuple[str, ...]) -> None:
     """Check the pipeline FILE without running anything; every error is shown at once, with its line.
 
+    What is valid but hardly meant is a warning: a learning rate that is zero long before the end.
+
     \b
     Examples:
       gantk pipeline validate my.yaml
       gantk pipeline validate my.yaml --profile paper --set seed=1
     """
     loaded = load_pipeline_file(file, profile, overrides)
-    click.echo(f"{file}: valid, {len(loaded.stages)} stages: {', '.join(loaded.stages)}")
+    from gantk.config import cautions
+
+    for caution in cautions(loaded):
+        logger.warning("%s", caution)
+    click.echo(f"{file}: valid, {counted(len(loaded.stages), 'stage')}: {', '.join(loaded.stages)}")
 
 
 @click.command("plan")
 @pipeline_options
 @_run_options
+@click.option(
+    "--estimate",
+    is_flag=True,
+    help="List the data, build the model and try some steps: counts, time, memory and disk. Takes about a minute.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a stage.")
 def plan(
     file: Path,
@@ -115,27 +130,57 @@ def plan(
     resume: bool,
     first: str | None,
     last: str | None,
+    estimate: bool,
     as_json: bool,
 ) -> None:
     """Show what `gantk pipeline run` with the same options would do to every stage, and why.
 
+    Where the stages have run before in the run directory, it also shows how long they will take (hours:minutes).
+    With --estimate a little of the work is done to find that out, and what memory and disk it needs.
+
     \b
     Examples:
       gantk pipeline plan my.yaml
+      gantk pipeline plan my.yaml --estimate
       gantk pipeline plan my.yaml --from train --json
     """
     loaded = load_pipeline_file(file, profile, overrides)
-    from gantk.pipeline.plan import plan_pipeline
+    from gantk.pipeline.estimate import earlier_times, estimate_stages, hours_and_minutes
+    from gantk.pipeline.plan import default_run_directory, plan_pipeline
 
     stages = plan_pipeline(loaded, run_dir=run_dir, resume=resume, first=first, last=last)
+    folder = run_dir or default_run_directory(loaded)
+    reasons: dict[str, str] = {}
+    if estimate:
+        logger.info("estimating: listing the data, building the model and trying some steps")
+        estimates, reasons = estimate_stages(loaded, stages, folder)
+    else:
+        estimates = earlier_times(loaded, stages, folder)
+    for name, reason in reasons.items():
+        logger.warning("%s cannot be estimated: %s", name, reason)
     if as_json:
         fields = ("name", "type", "action", "reason")
-        click.echo(json.dumps([{key: getattr(stage, key) for key in fields} for stage in stages], indent=2))
+        objects = [{key: getattr(stage, key) for key in fields} for stage in stages]
+        for planned in objects:
+            if known := estimates.get(planned["name"]):
+                planned["estimate"] = {"seconds": known.seconds, "how": known.how, **known.facts}
+        click.echo(json.dumps(objects, indent=2))
         return
-    print_table(
-        ("stage", "type", "action", "reason"),
-        [(stage.name, stage.type, stage.action, stage.reason) for stage in stages],
-    )
+    if not estimates:
+        print_table(
+            ("stage", "type", "action", "reason"),
+            [(stage.name, stage.type, stage.action, stage.reason) for stage in stages],
+        )
+        return
+    rows = []
+    for stage in stages:
+        found = estimates.get(stage.name)
+        about = hours_and_minutes(found.seconds) if found else ""
+        rows.append((stage.name, stage.type, stage.action, about, stage.reason))
+    print_table(("stage", "type", "action", "time", "reason"), rows)
+    for name, known in estimates.items():
+        for line in known.lines:
+            click.echo(f"{name}: {line}")
 
 
 @click.command("show")

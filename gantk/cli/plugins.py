@@ -10,7 +10,7 @@ import click
 
 from gantk.cli.completions import complete_plugins
 from gantk.cli.lazy_group import LazyGroup
-from gantk.cli.tables import print_table
+from gantk.cli.tables import print_explained, print_table
 
 if TYPE_CHECKING:
     from gantk.registry import PluginInfo, Registry
@@ -126,7 +126,7 @@ def _nothing_called(registry: Registry, name: str) -> Exception:
     from gantk.specs import KINDS
 
     for info in registry.plugins:
-        if info.name == name.rpartition("/")[0] and info.status != "ok":
+        if name.startswith(f"{info.name}/") and not info.builtin and info.status != "ok":
             return PluginError(
                 f"{name!r} is not available: plugin {info.name!r} is {info.status}: {info.reason}",
                 hint=f"`gantk plugins show {info.name}` tells more.",
@@ -178,7 +178,7 @@ def _print_record(info: PluginInfo, spec: Spec) -> None:
     if not rows:
         click.echo("  takes no options")
         return
-    print_table(
+    print_explained(
         ("option", "type", "default", "description"),
         [(row.name, row.type, row.default_text, row.description) for row in rows],
     )

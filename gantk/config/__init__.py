@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gantk.config.caution import cautions
     from gantk.config.components import Component
     from gantk.config.load import load_pipeline, profiles_of
     from gantk.config.pipeline import Pipeline, RuntimeOptions, StageConfig
@@ -20,6 +21,7 @@ _HOME = {
     "Pipeline": "gantk.config.pipeline",
     "RuntimeOptions": "gantk.config.pipeline",
     "StageConfig": "gantk.config.pipeline",
+    "cautions": "gantk.config.caution",
     "json_schema": "gantk.config.schema",
     "load_pipeline": "gantk.config.load",
     "profiles_of": "gantk.config.load",
@@ -38,6 +40,7 @@ __all__ = [
     "Pipeline",
     "RuntimeOptions",
     "StageConfig",
+    "cautions",
     "json_schema",
     "load_pipeline",
     "profiles_of",

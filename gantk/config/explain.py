@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -82,6 +82,9 @@ def _problem(finding: _Finding, registry: Any) -> Problem:
         return _unknown_component(place, context)
     if place.is_key:
         value = place.path[-1]
+    if kind == "union_tag_invalid":
+        place = _under_its_key(place, context["discriminator"].strip("'"))
+        value = context["tag"]
     phrase, sentence = expectation(kind, error["msg"], context)
     if sentence:
         # Options models end their own messages with what they received, which says more than the whole mapping.
@@ -90,10 +93,18 @@ def _problem(finding: _Finding, registry: Any) -> Problem:
     return Problem(place.position, place.path, f"expected {phrase}", shown(value), _hint(finding, value, registry))
 
 
+def _under_its_key(place: Place, key: str) -> Place:
+    """Return the place of what chooses one of several kinds of mapping."""
+    chosen = place.node.child(key) if place.node is not None else None
+    if chosen is None:
+        return place
+    return replace(place, path=(*place.path, key), node=chosen, nearest=chosen)
+
+
 def _hint(finding: _Finding, value: Any, registry: Any) -> str:
     kind, context = finding.error["type"], finding.error.get("ctx", {})
-    if kind in ("literal_error", "enum") and isinstance(value, str):
-        choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+    if kind in ("literal_error", "enum", "union_tag_invalid") and isinstance(value, str):
+        choices = re.findall(r"'([^']*)'", str(context.get("expected", context.get("expected_tags", ""))))
         hint = nearest(value, choices, what="values")
         return hint if hint.startswith("Did you mean") else ""
     if kind == "component_form":

@@ -34,7 +34,7 @@ def json_schema(registry: Any = None) -> Schema:
     """
     registry = default_registry() if registry is None else registry
     definitions: dict[str, Schema] = {}
-    for kind in KINDS:
+    for kind in (kind for kind, spec in KINDS.items() if spec.in_pipeline):
         records = registry.all(kind)
         for name, spec in records.items():
             definitions[f"{kind}:{name}"] = _component(kind, name, spec, definitions)
@@ -84,7 +84,9 @@ def _options(model: type[Options], prefix: str, definitions: dict[str, Schema]) 
 def _with_references(value: Any) -> Any:
     """Put a `$ref` wherever an options model says that a component may stand."""
     if isinstance(value, dict):
-        found = {key: _with_references(item) for key, item in value.items()}
+        # OpenAPI's hint beside a `oneOf`, which JSON schema does not know; a property of that name has no `oneOf` beside it.
+        known = {key: item for key, item in value.items() if key != "discriminator" or "oneOf" not in value}
+        found = {key: _with_references(item) for key, item in known.items()}
         return {"$ref": f"#/$defs/{found.pop(CHOICE_KEY)}", **found} if CHOICE_KEY in found else found
     if isinstance(value, list):
         return [_with_references(item) for item in value]

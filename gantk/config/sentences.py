@@ -49,7 +49,7 @@ _EXPECTED = {
     "too_long": "at most {max_length} items",
     "too_short": "at least {min_length} items",
     "tuple_type": "a list",
-    "union_tag_invalid": "{expected_tags} under {discriminator}",
+    "union_tag_invalid": "one of {expected_tags}",
     "union_tag_not_found": "a mapping with the key {discriminator}",
     "url_parsing": "a URL",
     "url_type": "a URL",

@@ -13,6 +13,7 @@ import numpy as np
 from keras.src.trainers.data_adapters.data_adapter import DataAdapter
 from numpy.typing import NDArray
 
+from gantk.engine.input_watch import InputWatch
 from gantk.errors import RunFailed
 
 
@@ -21,10 +22,11 @@ class StepBatches(DataAdapter):
 
     Args:
         batches: Batches in the order of the steps. All must have the shapes of the first.
+        watch: Is told when a batch is asked for and when it is there.
     """
 
-    def __init__(self, batches: Iterator[Mapping[str, NDArray[Any]]]) -> None:
-        self._batches = self._checked(batches)
+    def __init__(self, batches: Iterator[Mapping[str, NDArray[Any]]], watch: InputWatch | None = None) -> None:
+        self._batches = self._checked(batches if watch is None else _watched(batches, watch))
 
     @staticmethod
     def _checked(batches: Iterator[Mapping[str, NDArray[Any]]]) -> Iterator[dict[str, NDArray[Any]]]:
@@ -59,3 +61,13 @@ class StepBatches(DataAdapter):
     @property
     def batch_size(self) -> None:
         return None
+
+
+def _watched(batches: Iterator[Mapping[str, NDArray[Any]]], watch: InputWatch) -> Iterator[Mapping[str, NDArray[Any]]]:
+    while True:
+        watch.asks()
+        batch = next(batches, None)
+        if batch is None:
+            return
+        watch.has()
+        yield batch

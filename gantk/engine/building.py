@@ -48,5 +48,6 @@ def build_model(model: Component, context: ModelContext) -> AdversarialModel:
             f"The factory {model.spec.factory} of the model {model.name!r} must return an AdversarialModel.\n"
             f"Received: {type(built).__name__}"
         )
+    built.check_game_options()
     built.compile()
     return built

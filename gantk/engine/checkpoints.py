@@ -196,10 +196,15 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]
 def assign_state(model: AdversarialModel, tensors: Mapping[str, NDArray[Any]], *, source: str) -> None:
     """Set every variable of a model to the values of a checkpoint, of either backend.
 
+    The state of a schedule is taken where both have one, since a run may be continued with another schedule.
+
     Raises:
         RunFailed: The names, shapes or kinds of number differ; the message lists them and nothing is assigned.
     """
-    variables = named_state(model)
+    variables = {
+        name: variable for name, variable in named_state(model).items() if name in tensors or not _of_schedule(name)
+    }
+    tensors = {name: value for name, value in tensors.items() if name in variables or not _of_schedule(name)}
     problems = [f"missing {name}" for name in variables.keys() - tensors.keys()]
     problems += [f"unknown {name}" for name in tensors.keys() - variables.keys()]
     for name in variables.keys() & tensors.keys():
@@ -218,6 +223,10 @@ def assign_state(model: AdversarialModel, tensors: Mapping[str, NDArray[Any]], *
         )
     for name, variable in variables.items():
         variable.assign(tensors[name].astype(variable.dtype))
+
+
+def _of_schedule(name: str) -> bool:
+    return name.startswith("schedule/")
 
 
 def _fits(value: NDArray[Any], dtype: str) -> bool:

@@ -6,10 +6,15 @@ Reference:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
 from keras import ops
+
+# Keras does not export what it finds out about TensorFlow.
+from keras.src.utils.module_utils import tensorflow as keras_tensorflow
 
 from gantk.errors import RunFailed
 
@@ -21,7 +26,8 @@ def copy_network(network: keras.Model) -> keras.Model:
         RunFailed: The network cannot be rebuilt from its configuration.
     """
     try:
-        copy = keras.models.clone_model(network)
+        with _without_importing_tensorflow():
+            copy = keras.models.clone_model(network)
         if not copy.built:
             copy.build(network.input_shape)
         copy.set_weights(network.get_weights())
@@ -33,6 +39,25 @@ def copy_network(network: keras.Model) -> keras.Model:
         ) from error
     copy.trainable = False
     return copy
+
+
+@contextmanager
+def _without_importing_tensorflow() -> Iterator[None]:
+    """Let Keras take it that TensorFlow is not there, unless it is in use.
+
+    Whatever Keras serializes, a layer's arithmetic too, it asks whether it is a shape of TensorFlow, and imports
+    TensorFlow for that wherever it is installed: seconds, and hundreds of megabytes in a process of JAX.
+    """
+    asked = vars(keras_tensorflow)
+    unknown = "_available" in asked and asked["_available"] is None
+    if not unknown or keras.backend.backend() == "tensorflow":
+        yield
+        return
+    keras_tensorflow._available = False
+    try:
+        yield
+    finally:
+        keras_tensorflow._available = None
 
 
 def update_average(average: keras.Model, network: keras.Model, rate: Any) -> None:

@@ -67,6 +67,17 @@ class JaxStep:
         run.commit(updates)
         return gradient
 
+    def _evaluate_if(self, condition: Any, fn: Callable[[], Any]) -> Any:
+        run = self._as_pure_function(fn, [])
+        # Traced once for nothing but to know what it updates, so that both branches return the same variables.
+        jax.eval_shape(lambda: run([]))
+        held = [variable.value for variable in run.updated]
+        result, updates = jax.lax.cond(
+            condition, lambda: run([]), lambda: (jax.numpy.zeros((), jax.numpy.float32), held)
+        )
+        run.commit(updates)
+        return result
+
     def _apply_if(
         self,
         condition: Any,

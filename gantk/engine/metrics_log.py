@@ -21,7 +21,8 @@ from gantk.atomic_files import write_text
 class MetricsLog:
     """`metrics.jsonl`: one line for every `log_every` steps, `{"step", "epoch", "time", <losses>}`.
 
-    A line holds the means of the losses since the line before.
+    A line holds the means of the losses since the line before. Lines of the same form hold what an evaluation has
+    measured, under `metric.value`, and the diversity of a sample grid; lines with `warning` and `message` hold warnings.
 
     Args:
         path: The file.
@@ -38,8 +39,16 @@ class MetricsLog:
         """Append a line; it is in the file at once."""
         # JSON has no NaN: with the guard off a loss that is not finite becomes null.
         values = {name: value if math.isfinite(value) else None for name, value in losses.items()}
-        line = {"step": step, "epoch": epoch, "time": round(time.time(), 3), **values}
-        self._stream.write(json.dumps(line) + "\n")
+        self._append({"step": step, "epoch": epoch, "time": round(time.time(), 3), **values})
+
+    def warn(self, step: int, epoch: int, cause: str, message: str) -> None:
+        """Append a line `{"step", "epoch", "time", "warning", "message"}`: what a guard rail has to say."""
+        self._append(
+            {"step": step, "epoch": epoch, "time": round(time.time(), 3), "warning": cause, "message": message}
+        )
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
         self._stream.flush()
 
     def __enter__(self) -> MetricsLog:

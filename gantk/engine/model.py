@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 from keras import ops
 
+from gantk.engine.adversarial_game import AdversarialGame
 from gantk.engine.backend import use_jit
 from gantk.engine.ema import copy_network, update_average
 from gantk.engine.loss_scale import DynamicLossScale
 from gantk.engine.model_context import ModelContext
+from gantk.engine.network_names import check_names
 from gantk.engine.optimizers import OptimizerGroup
 from gantk.engine.options import OptimizerOptions
+from gantk.engine.plateau import Plateau
+from gantk.engine.sample_independence import samples_independent
 from gantk.engine.schedules import ScheduledLearningRate
-from gantk.errors import PluginError, RunFailed
+from gantk.engine.updates import GradientUpdates
+from gantk.errors import ConfigError, PluginError, RunFailed
 
 if TYPE_CHECKING:
     from gantk.config.components import Component
-
-    BackendStep = Any
-elif keras.backend.backend() == "tensorflow":
-    from gantk.engine.tensorflow_gradients import TensorFlowStep as BackendStep
-elif keras.backend.backend() == "jax":
-    from gantk.engine.jax_gradients import JaxStep as BackendStep
-else:
-    raise RunFailed(
-        f"Training needs the TensorFlow or the JAX backend of Keras.\nReceived: {keras.backend.backend()!r}",
-        hint="Set KERAS_BACKEND, or `runtime: {backend: …}` in the pipeline, to tensorflow or jax.",
-    )
+    from gantk.protocols import AdversarialLoss
 
 
-class AdversarialModel(BackendStep, keras.Model):
+class AdversarialModel(GradientUpdates, keras.Model):
     """Networks and optimizers tied together by one training step, for Keras' own `fit`.
 
     A subclass builds its networks, names which optimizer trains which, and writes ONE method,
@@ -64,13 +60,12 @@ class AdversarialModel(BackendStep, keras.Model):
     Example:
         ```python
         import keras
-        from keras import ops
 
         from gantk import AdversarialModel, OptimizerOptions
 
 
         class WassersteinGAN(AdversarialModel):
-            '''WGAN-GP (Gulrajani 2017): image = generator(latent).'''
+            '''WGAN (Arjovsky 2017): image = generator(latent). With `penalties: [{type: gradient}]` WGAN-GP.'''
 
             def __init__(self, options, context):
                 height, width, channels = context.shapes["image"]
@@ -91,6 +86,7 @@ class AdversarialModel(BackendStep, keras.Model):
                     directions={"sample": "generator"},
                     optimizers={"generator": slow, "critic": slow},
                 )
+                self.game = self.adversarial_game("critic", options.adversarial_loss.create())
                 self.latents = options.latents
                 self.random = keras.random.SeedGenerator(context.seed)
 
@@ -99,23 +95,13 @@ class AdversarialModel(BackendStep, keras.Model):
                 return self.networks["generator"](latents, training=True)
 
             def adversarial_step(self, batch):
-                critic, real = self.networks["critic"], batch["image"]
-                size = real.shape[0]
-
-                def critic_loss():
-                    fake = self.draw(size)
-                    mix = keras.random.uniform((size, 1, 1, 1), seed=self.random)
-                    slope = self.input_gradient(lambda x: critic(x, training=True), mix * real + (1 - mix) * fake)
-                    norm = ops.sqrt(ops.sum(ops.square(slope), axis=(1, 2, 3)) + 1e-12)
-                    wasserstein = ops.mean(critic(fake, training=True)) - ops.mean(critic(real, training=True))
-                    return wasserstein + 10.0 * ops.mean(ops.square(norm - 1.0)), None
-
-                def generator_loss():
-                    return -ops.mean(critic(self.draw(size), training=True)), None
-
-                loss_of_critic, _ = self.minimize("critic", critic_loss)
-                loss_of_generator, _ = self.minimize("generator", generator_loss)
-                return {"generator_loss": loss_of_generator, "critic_loss": loss_of_critic}
+                for part in self.discriminator_batches(batch):
+                    real = part["image"]
+                    fake = self.draw(real.shape[0])
+                    critic, _ = self.minimize("critic", lambda: (self.game.discriminator_loss(real, fake), None))
+                count = real.shape[0]
+                generator, _ = self.minimize("generator", lambda: (self.game.generator_loss(self.draw(count)), None))
+                return {"generator_loss": generator, "critic_loss": critic}
         ```
         To use one forward pass twice, return it as the second value of the first loss function and use it,
         through `ops.stop_gradient`, in the next: what CycleGAN does with the generators' images.
@@ -138,7 +124,7 @@ class AdversarialModel(BackendStep, keras.Model):
         self.losses_reported = tuple(losses)
         self.directions = dict(directions)
         self.components = dict(components or {})
-        self._check_names(networks, trained_by, averaged)
+        check_names(networks, trained_by=trained_by, directions=directions, averaged=averaged)
         self.networks = dict(networks)
         self.trained_by = {name: tuple(trained) for name, trained in trained_by.items()}
         trained = {name for group in self.trained_by.values() for name in group}
@@ -157,6 +143,10 @@ class AdversarialModel(BackendStep, keras.Model):
             shape=(), initializer="zeros", dtype="int32", trainable=False, name="training_step"
         )
         self.loss_scale = DynamicLossScale() if training.precision == "float16" else None
+        self.plateau = Plateau(training.schedule) if training.schedule.type == "plateau" else None
+        self.joined = {name: samples_independent(network) for name, network in self.networks.items()}
+        self.games: dict[str, AdversarialGame] = {}
+        self._game_states: list[keras.layers.Layer] = []
         self._trackers = {name: keras.metrics.Mean(name=name, dtype="float32") for name in self.losses_reported}
         self.optimizers = OptimizerGroup(self._build_optimizers(optimizers or {}))
         self.built = True
@@ -199,91 +189,82 @@ class AdversarialModel(BackendStep, keras.Model):
             shown[direction] = {"input": batch[source], "output": network(batch[source], training=False)}
         return shown
 
+    def after_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Take note of how an epoch went; called between steps, before the checkpoint of the epoch's end.
+
+        Variables may be read and assigned here, on every backend; what is kept must be a variable of the model.
+
+        Args:
+            epoch: The epoch that has ended, counted from one.
+            values: The mean of each loss over the epoch by its name and, after an epoch with an evaluation, every
+                measured value under `metric.value`, such as `cycle_error.cycle_error_a`.
+        """
+
     # -- what a subclass uses -----------------------------------------------------------------------------
 
-    def variables_of(self, optimizer: str) -> list[keras.Variable]:
-        """Return the trainable variables of the networks that an optimizer trains, in a fixed order."""
-        return [variable for name in self.trained_by[optimizer] for variable in self.networks[name].trainable_variables]
+    def adversarial_game(self, network: str, loss: AdversarialLoss) -> AdversarialGame:
+        """Return the game of a discriminator against whoever makes its fakes; called in the subclass' `__init__`.
 
-    def gradients(
-        self, loss_fn: Callable[[], tuple[Any, Any]], variables: Sequence[keras.Variable]
-    ) -> tuple[Any, Any, list[Any]]:
-        """Differentiate a loss.
+        The game does what the training options say of discriminators (augmentation, instance noise, label smoothing,
+        penalties); what it reports is added to the model's losses.
 
         Args:
-            loss_fn: A function without arguments that returns `(loss, aux)`: a scalar, and any tensors (in
-                tuples, lists and dicts; or None) to be used after it. It may call networks in training mode and
-                use random numbers.
-            variables: By which to differentiate.
+            network: Name of the discriminator.
+            loss: The adversarial loss.
+
+        Raises:
+            ConfigError: The options do not go with this loss.
+        """
+        game = AdversarialGame(self, network, loss)
+        self.games[network] = game
+        self._game_states.append(game.state)
+        self.losses_reported = (*self.losses_reported, *game.reported())
+        self._trackers.update({name: keras.metrics.Mean(name=name, dtype="float32") for name in game.reported()})
+        return game
+
+    def check_game_options(self) -> None:
+        """Make sure that training options which only a game takes note of meet a game.
+
+        Raises:
+            ConfigError: There are some, and the model has no game.
+        """
+        options = ("augmentation", "instance_noise", "label_smoothing", "penalties")
+        unused = [name for name in options if getattr(self.context.training, name)]
+        if unused and not self.games:
+            raise ConfigError(
+                f"{type(self).__name__} must play its losses as adversarial games to follow these options of training.\n"
+                f"Received: {', '.join(unused)}",
+                hint="Leave them out, or use a model that takes them.",
+            )
+
+    def call_joined(self, network: str, *inputs: Any) -> list[Any]:
+        """Call a network in training mode on several batches, in one call where that changes nothing.
+
+        Args:
+            network: Name of the network.
+            inputs: Batches; each of any size.
 
         Returns:
-            `(loss, aux, gradients)`: the loss as a float32 scalar, `aux` as returned, and one gradient for each
-            variable, float32, zero where the loss does not depend on it.
+            The result for each.
         """
-        scale = self.loss_scale.scale.value if self.loss_scale is not None else None
+        called = self.networks[network]
+        if len(inputs) == 1 or not self.joined[network] or len({tuple(batch.shape[1:]) for batch in inputs}) > 1:
+            return [called(batch, training=True) for batch in inputs]
+        ends = list(itertools.accumulate(batch.shape[0] for batch in inputs))
+        return ops.split(called(ops.concatenate(inputs, axis=0), training=True), ends[:-1], axis=0)
 
-        def scaled() -> tuple[Any, tuple[Any, Any]]:
-            loss, aux = loss_fn()
-            loss = ops.cast(loss, "float32")
-            if loss.shape != ():
-                raise ValueError(f"loss_fn must return a scalar loss first. Received: shape {tuple(loss.shape)}")
-            return (loss if scale is None else loss * scale), (loss, aux)
+    def discriminator_batches(self, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Split the samples of a step into one batch for each update of the discriminators.
 
-        _, (loss, aux), gradients = self._differentiate(scaled, variables)
-        if scale is not None:
-            gradients = [gradient / scale for gradient in gradients]
-        return loss, aux, gradients
-
-    def input_gradient(self, fn: Callable[[Any], Any], x: Any) -> Any:
-        """Differentiate the sum of `fn(x)` by `x`; may itself be differentiated, for gradient penalties.
+        The first is also the generators'. A model that does not call this takes `discriminator_steps: 1` only.
 
         Args:
-            fn: From a tensor to a tensor of any shape; with samples that do not depend on each other the
-                result holds each sample's own gradient.
-            x: Where to differentiate.
-
-        Returns:
-            A float32 tensor of the shape of `x`.
+            batch: What `adversarial_step` is given: `batch_size` · `discriminator_steps` samples of each field.
         """
-        if self.loss_scale is None:
-            return ops.cast(self._differentiate_input(lambda value: ops.cast(fn(value), "float32"), x), "float32")
-        scale = self.loss_scale.scale.value
-        gradient = self._differentiate_input(lambda value: ops.cast(fn(value), "float32") * scale, x)
-        return ops.cast(gradient, "float32") / scale
-
-    def apply_gradients(
-        self, optimizer: str, gradients: Sequence[Any], variables: Sequence[keras.Variable] | None = None
-    ) -> None:
-        """Update variables; or, while accumulating, add to the mean that every N-th call applies.
-
-        In float16 an update whose gradients are not finite is left out.
-
-        Args:
-            optimizer: Name of the optimizer.
-            gradients: As `gradients` returns them.
-            variables: What to update, among those of the optimizer's networks; by default `variables_of(optimizer)`.
-        """
-        variables = list(variables) if variables is not None else self.variables_of(optimizer)
-        if self.loss_scale is None:
-            self.optimizers[optimizer].apply(gradients, variables)
-        else:
-            finite = self.loss_scale.all_finite(gradients)
-            self._apply_if(finite, self.optimizers[optimizer], gradients, variables)
-
-    def minimize(self, optimizer: str, loss_fn: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
-        """Differentiate a loss by all the variables an optimizer trains, and update them.
-
-        Args:
-            optimizer: Name of the optimizer.
-            loss_fn: As for `gradients`.
-
-        Returns:
-            `(loss, aux)`.
-        """
-        variables = self.variables_of(optimizer)
-        loss, aux, gradients = self.gradients(loss_fn, variables)
-        self.apply_gradients(optimizer, gradients, variables)
-        return loss, aux
+        self._batches_are_split = True
+        steps = self.context.training.discriminator_steps
+        # Every so many-th sample: where a batch lies on several devices each keeps its share.
+        return [{name: value[first::steps] for name, value in batch.items()} for first in range(steps)]
 
     # -- what the rest of gantk uses ----------------------------------------------------------------------
 
@@ -346,7 +327,17 @@ class AdversarialModel(BackendStep, keras.Model):
     # -- inside the compiled step -------------------------------------------------------------------------
 
     def _training_step(self, data: Any) -> dict[str, Any]:
-        losses = self.adversarial_step(data[0] if isinstance(data, tuple) else data)
+        self._batches_are_split = self.context.training.discriminator_steps == 1
+        losses = dict(self.adversarial_step(data[0] if isinstance(data, tuple) else data))
+        if not self._batches_are_split:
+            raise ConfigError(
+                f"{type(self).__name__} must take its batches from discriminator_batches(batch) to update discriminators "
+                "several times a step.\n"
+                f"Received: discriminator_steps: {self.context.training.discriminator_steps}",
+                hint="Set discriminator_steps: 1, or use a model that takes more.",
+            )
+        for game in self.games.values():
+            losses.update(game.report())
         if set(losses) != set(self.losses_reported):
             raise RunFailed(
                 f"{type(self).__name__}.adversarial_step must return the losses {', '.join(self.losses_reported)}.\n"
@@ -393,25 +384,6 @@ class AdversarialModel(BackendStep, keras.Model):
             optimizer = self.context.optimizer(name, defaults.get(name))
             optimizer.build(self.variables_of(name))
             if isinstance(optimizer._learning_rate, ScheduledLearningRate):
-                optimizer._learning_rate.follow(self.training_step)
+                optimizer._learning_rate.follow(self.training_step, self.plateau.factor if self.plateau else None)
             optimizers[name] = optimizer
         return optimizers
-
-    def _check_names(
-        self,
-        networks: Mapping[str, keras.Model],
-        trained_by: Mapping[str, Sequence[str]],
-        averaged: Sequence[str] | None,
-    ) -> None:
-        asked = {
-            "trained_by": [name for group in trained_by.values() for name in group],
-            "directions": list(self.directions.values()),
-            "averaged": list(averaged or ()),
-        }
-        for argument, names in asked.items():
-            for name in names:
-                if name not in networks:
-                    raise ValueError(f"`{argument}` must name networks: {', '.join(networks)}. Received: {name!r}")
-        for name in set(asked["trained_by"]):
-            if asked["trained_by"].count(name) > 1:
-                raise ValueError(f"A network is trained by one optimizer. Received: {name!r} in two of `trained_by`")

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from gantk.errors import RunFailed
 
 _REMEDY = (
-    "Lower the learning rate, set gradient_clip_norm, or train with precision float32, and train anew: "
-    "--resume continues with unchanged settings only."
+    "Lower the learning rates or set gradient_clip_norm, under `optimizers` of the train stage, and continue from the "
+    "last checkpoint with --resume; or train anew with precision float32."
 )
 
 
 class LossWindow:
-    """The losses of the steps since the last log line.
+    """The losses of the steps since the last log line, and of those since the epoch began.
 
     Losses stay on the device until they are asked for, so collecting them does not wait for a step.
 
@@ -33,6 +33,8 @@ class LossWindow:
         self._pending: list[tuple[int, Mapping[str, Any]]] = []
         self._sums = dict.fromkeys(self._names, 0.0)
         self._count = 0
+        self._epoch_sums = dict.fromkeys(self._names, 0.0)
+        self._epoch_count = 0
 
     def add(self, step: int, losses: Mapping[str, Any]) -> None:
         """Remember the losses of one step: scalars of the backend, by name."""
@@ -51,7 +53,9 @@ class LossWindow:
                 if self._guard and not math.isfinite(value):
                     raise not_finite(name, value, step, {other: float(losses[other]) for other in self._names})
                 self._sums[name] += value
+                self._epoch_sums[name] += value
             self._count += 1
+            self._epoch_count += 1
 
     def means(self) -> dict[str, float]:
         """Return the mean of each loss over the window and start the next one."""
@@ -61,15 +65,30 @@ class LossWindow:
         self._count = 0
         return means
 
-    def to_plain(self) -> dict[str, Any]:
-        """Return the unfinished window as JSON values, for a checkpoint."""
+    def epoch_means(self) -> dict[str, float]:
+        """Return the mean of each loss over the epoch, which ends here; the window of the log line goes on."""
         self.settle()
-        return {"sums": dict(self._sums), "count": self._count}
+        means = {name: total / max(1, self._epoch_count) for name, total in self._epoch_sums.items()}
+        self._epoch_sums = dict.fromkeys(self._names, 0.0)
+        self._epoch_count = 0
+        return means
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the unfinished window and epoch as JSON values, for a checkpoint."""
+        self.settle()
+        return {
+            "sums": dict(self._sums),
+            "count": self._count,
+            "epoch_sums": dict(self._epoch_sums),
+            "epoch_count": self._epoch_count,
+        }
 
     def restore(self, plain: Mapping[str, Any]) -> None:
         """Continue the window of a checkpoint."""
         self._sums = {name: float(plain["sums"][name]) for name in self._names}
         self._count = int(plain["count"])
+        self._epoch_sums = {name: float(plain["epoch_sums"][name]) for name in self._names}
+        self._epoch_count = int(plain["epoch_count"])
 
 
 def not_finite(name: str, value: float, step: int, losses: Mapping[str, float]) -> RunFailed:

@@ -31,11 +31,10 @@ def build_optimizer(
     Returns:
         A Keras optimizer without variables of a network yet.
     """
-    rate: Any = options.learning_rate
-    if schedule is not None and schedule.type != "constant":
-        rate = ScheduledLearningRate(options.learning_rate, schedule, steps_per_epoch=steps_per_epoch)
     common: dict[str, Any] = {
-        "learning_rate": rate,
+        "learning_rate": ScheduledLearningRate(
+            options.learning_rate, schedule or ScheduleOptions(), steps_per_epoch=steps_per_epoch
+        ),
         "global_clipnorm": options.gradient_clip_norm,
         "gradient_accumulation_steps": accumulate if accumulate > 1 else None,
     }

@@ -22,10 +22,12 @@ class SampleGrid:
     Args:
         rows: A title for each row; rows of one direction share theirs.
         columns: Pictures by column, float in [-1, 1], rows × height × width × 1 or 3.
+        directions: The direction of each row, such as `AtoB`; empty where rows have none.
     """
 
     rows: Sequence[str]
     columns: Mapping[str, NDArray[Any]]
+    directions: Sequence[str] = ()
 
     @classmethod
     def from_preview(cls, preview: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str]) -> SampleGrid:
@@ -36,13 +38,16 @@ class SampleGrid:
             titles: The title of a direction's rows, such as `{"AtoB": "horse → zebra"}`; by default its name.
         """
         rows: list[str] = []
+        directions: list[str] = []
         columns: dict[str, list[NDArray[Any]]] = {}
         for direction, shown in preview.items():
             arrays = {name: np.asarray(images, dtype=np.float32) for name, images in shown.items()}
-            rows += [titles.get(direction, direction)] * len(next(iter(arrays.values())))
+            count = len(next(iter(arrays.values())))
+            rows += [titles.get(direction, direction)] * count
+            directions += [direction] * count
             for name, images in arrays.items():
                 columns.setdefault(name, []).append(images)
-        return cls(rows, {name: np.concatenate(parts) for name, parts in columns.items()})
+        return cls(rows, {name: np.concatenate(parts) for name, parts in columns.items()}, directions)
 
     def image(self) -> NDArray[np.uint8]:
         """Return the grid as one picture, uint8 height × width × 3, its cells side by side without a gap.

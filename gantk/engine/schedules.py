@@ -16,42 +16,12 @@ from keras import ops
 from gantk.engine.options import ScheduleOptions
 
 
-def schedule_factor(schedule: ScheduleOptions, step: int, *, steps_per_epoch: int) -> float:
-    """Return the factor of every learning rate during training step `step`, as a Python float.
-
-    With `e` the number of the epoch (or step) in progress, counted from one, and
-    `p = max(0, e - constant) / (decay + 1)`, at most 1:
-
-    - `constant`: 1
-    - `linear`: `1 - p`. With `constant=100, decay=100` epoch 100 is the last at the full rate, epoch
-      101 has 100/101 and epoch 200 has 1/101, as the CycleGAN code does.
-    - `cosine`: `(1 + cos(π p)) / 2`
-    - `step`: `drop ** floor(max(0, e - 1 - constant) / decay)`: the first drop comes `decay` units after
-      the constant ones.
-
-    Args:
-        schedule: What the pipeline says.
-        step: The training step, counted from zero.
-        steps_per_epoch: Training steps of one epoch.
-
-    Reference:
-        Zhu 2017, appendix 7.1; `lambda_rule` of junyanz/pytorch-CycleGAN-and-pix2pix.
-    """
-    number = (step // steps_per_epoch if schedule.unit == "epoch" else step) + 1
-    past = max(0, number - schedule.constant)
-    progress = min(1.0, past / (schedule.decay + 1))
-    if schedule.type == "linear":
-        return 1.0 - progress
-    if schedule.type == "cosine":
-        return 0.5 * (1.0 + math.cos(math.pi * progress))
-    if schedule.type == "step":
-        return float(schedule.drop ** (max(0, past - 1) // schedule.decay))
-    return 1.0
-
-
 @keras.saving.register_keras_serializable(package="gantk")
 class ScheduledLearningRate(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate times the run's schedule factor; see `schedule_factor` for the formulas.
+    """A learning rate times the run's schedule factor; see `ScheduleOptions.factor` for the formulas.
+
+    Every optimizer has one, with a constant schedule too: the rate is then no variable, and a checkpoint cannot bring
+    back the one of an earlier configuration.
 
     Args:
         learning_rate: The rate before the factor.
@@ -65,15 +35,27 @@ class ScheduledLearningRate(keras.optimizers.schedules.LearningRateSchedule):
         self.schedule = schedule
         self.steps_per_epoch = steps_per_epoch
         self._training_step: keras.Variable | None = None
+        self._plateau_factor: keras.Variable | None = None
 
-    def follow(self, training_step: keras.Variable) -> None:
-        """Read the step from this variable (int32 scalar) instead of the optimizer's iteration count."""
+    def follow(self, training_step: keras.Variable, plateau_factor: keras.Variable | None = None) -> None:
+        """Read the step from a variable (int32 scalar) instead of the optimizer's iteration count.
+
+        Args:
+            training_step: Steps done.
+            plateau_factor: For a `plateau` schedule, its factor (float32 scalar).
+        """
         self._training_step = training_step
+        self._plateau_factor = plateau_factor
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate, a float32 scalar, at `step` (ignored once a step variable is followed)."""
         if self._training_step is not None:
             step = self._training_step
+        if self.schedule.type == "plateau":
+            if self._plateau_factor is None:
+                return ops.convert_to_tensor(self.learning_rate, "float32")
+            lowest = min(self.schedule.minimum, self.learning_rate)
+            return ops.maximum(self.learning_rate * self._plateau_factor.value, lowest)
         step = ops.cast(step, "int32")
         units = ops.floor_divide(step, self.steps_per_epoch) if self.schedule.unit == "epoch" else step
         past = ops.maximum(units + 1 - self.schedule.constant, 0)

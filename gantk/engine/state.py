@@ -14,8 +14,8 @@ def named_state(model: AdversarialModel) -> dict[str, keras.Variable]:
 
     Keras numbers layers by how many the process has built, so its own paths differ from process to process.
     The names here are made of what the model itself says: `networks/<name>/<index>.<leaf>`,
-    `averages/<name>/…`, `optimizers/<name>/…`, and `model/…` for all else (image pools, random states, the
-    step counter). The epoch's loss trackers are left out, since nothing depends on them.
+    `averages/<name>/…`, `optimizers/<name>/…`, `schedule/…`, and `model/…` for all else (image pools, random states,
+    the step counter). The epoch's loss trackers are left out, since nothing depends on them.
     """
     named: dict[str, keras.Variable] = {}
     seen: set[int] = set()
@@ -34,6 +34,8 @@ def named_state(model: AdversarialModel) -> dict[str, keras.Variable]:
         add(f"averages/{name}", network.variables)
     for name, optimizer in model.optimizers.members.items():
         add(f"optimizers/{name}", optimizer.variables)
+    if model.plateau is not None:
+        add("schedule", model.plateau.variables)
     add("model", model.variables)
     return named
 

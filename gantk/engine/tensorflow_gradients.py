@@ -49,6 +49,9 @@ class TensorFlowStep:
             total = fn(x)
         return tape.gradient(total, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
+    def _evaluate_if(self, condition: Any, fn: Callable[[], Any]) -> Any:
+        return tf.cond(condition, fn, lambda: tf.zeros((), tf.float32))
+
     def _apply_if(
         self,
         condition: Any,

@@ -20,6 +20,7 @@ from gantk.specs import (
     Spec,
     StageSpec,
     TransformSpec,
+    WeightMapSpec,
 )
 
 REGISTERING_HOOKS: dict[str, type[Spec]] = {
@@ -31,6 +32,7 @@ REGISTERING_HOOKS: dict[str, type[Spec]] = {
     "gantk_sources": SourceSpec,
     "gantk_metrics": MetricSpec,
     "gantk_stages": StageSpec,
+    "gantk_weight_maps": WeightMapSpec,
 }
 """The record that every registering hook returns a list of."""
 

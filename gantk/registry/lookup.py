@@ -89,7 +89,8 @@ class Registry:
             relative_to: The folder that paths start from; by default the working directory.
 
         Raises:
-            PluginError: A request that stands for nothing, or, under `GANTK_STRICT_PLUGINS=1`, a broken plugin.
+            PluginError: A request that stands for nothing or for a broken plugin, or, under `GANTK_STRICT_PLUGINS=1`, any
+                broken plugin.
         """
         before = [(candidate, candidate.blocked) for candidate in self._candidates], list(self._requests)
         try:
@@ -104,6 +105,7 @@ class Registry:
         self._refresh()
         if self._passes_on:
             environment.pass_on([*environment.requested_plugins(), *self._requests])
+        self.refuse_broken_requests()
         if environment.is_strict():
             self.refuse_broken()
 
@@ -205,6 +207,26 @@ class Registry:
                 hint="Mend or uninstall them, or leave one out with -p no:NAME.",
             )
 
+    def refuse_broken_requests(self) -> None:
+        """Raise where a plugin is broken that was asked for by name, with `-p` or `plugins:`.
+
+        Raises:
+            PluginError: Names each and its reason.
+        """
+        broken = [
+            info
+            for info in self._plugins
+            if info.status == "broken"
+            and (info.location if info.origin in ("module", "file") else info.name) in self._requests
+        ]
+        if broken:
+            reasons = "; ".join(f"{info.name} ({info.provider}): {info.reason}" for info in broken)
+            flag = f"-p {broken[0].location} " if broken[0].origin in ("module", "file") else ""
+            raise PluginError(
+                f"a plugin that is asked for by name must work. Received: {reasons}",
+                hint=f"`gantk {flag}plugins show {broken[0].name}` shows where it fails.",
+            )
+
     def _allow_only(self, allowed: frozenset[str]) -> None:
         installed = [candidate for candidate in self._candidates if not candidate.found.builtin]
         for candidate in installed:
@@ -284,7 +306,8 @@ class Registry:
             logger.warning("plugin %r (%s) is broken and left out: %s", info.name, info.provider, info.reason)
 
     def _missing(self, kind: str, name: str, role: str) -> PluginError:
-        owner, slash, _ = name.rpartition("/")
+        owner = "/".join(name.split("/")[: -KINDS[kind].name_parts])
+        slash = bool(owner)
         owners = [info for info in self._plugins if slash and info.name == owner and not info.builtin]
         for info in owners:
             if info.status != "ok":

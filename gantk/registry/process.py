@@ -20,10 +20,11 @@ def default_registry(*, strict: bool | None = None) -> Registry:
     process started from this one sees the same plugins.
 
     Args:
-        strict: Whether a broken plugin is an error; by default as `GANTK_STRICT_PLUGINS` says.
+        strict: Whether a broken plugin is an error; by default as `GANTK_STRICT_PLUGINS` says. False lets pass even one
+            that was asked for by name, to show what is wrong with it.
 
     Raises:
-        PluginError: A plugin that was asked for by name does not exist; or, when strict, one is broken.
+        PluginError: A plugin that was asked for by name does not exist or is broken; or, when strict, any is broken.
     """
     global _registry, _building
     with _lock:
@@ -39,6 +40,8 @@ def default_registry(*, strict: bool | None = None) -> Registry:
                 _registry = Registry.discover(environment.requested_plugins(), passes_on=True)
             finally:
                 _building = False
+        if strict is not False:
+            _registry.refuse_broken_requests()
         if environment.is_strict() if strict is None else strict:
             _registry.refuse_broken()
         return _registry

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gantk.artifacts import load_bundle
+from gantk.errors import RunFailed, UsageError
+
 
 @dataclass(frozen=True)
 class SampleGrid:
@@ -29,6 +32,15 @@ class Pair:
     caption: str
 
 
+@dataclass(frozen=True)
+class TrainingWarning:
+    """What a guard rail of the training had to say."""
+
+    step: int
+    epoch: int
+    message: str
+
+
 @dataclass
 class RunContents:
     """Everything the page shows, as found.
@@ -40,9 +52,11 @@ class RunContents:
         dataset: The manifest of the prepared data.
         history: One mapping a line of `metrics.jsonl`.
         training: Summary of the training.
+        warnings: What the guard rails of the training said, the first one first.
         grids: Sample grids in the order of steps.
         metrics: Entries of `evaluation.json`, pictures as paths.
         pairs: Pictures before and after.
+        model: What the trained model says of itself, and its digest.
     """
 
     directory: Path
@@ -52,9 +66,11 @@ class RunContents:
     dataset: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     training: dict[str, Any] = field(default_factory=dict)
+    warnings: list[TrainingWarning] = field(default_factory=list)
     grids: list[SampleGrid] = field(default_factory=list)
     metrics: list[dict[str, Any]] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
+    model: dict[str, Any] = field(default_factory=dict)
 
 
 def read_run(directory: Path) -> RunContents:
@@ -78,8 +94,15 @@ def _read_stage(folder: Path, contents: RunContents) -> None:
         contents.dataset = _json(folder / "manifest.json") or {}
     if (folder / "metrics.jsonl").is_file():
         contents.history = list(_json_lines(folder / "metrics.jsonl"))
+        contents.warnings = [
+            TrainingWarning(line["step"], line["epoch"], line["message"])
+            for line in contents.history
+            if "warning" in line
+        ]
         contents.training = _json(folder / "training.json") or {}
         contents.grids = [_grid(path) for path in sorted((folder / "samples").glob("step-*.png"))]
+    if (folder / "model.gantk").is_file():
+        contents.model = _model(folder / "model.gantk")
     for entry in (_json(folder / "evaluation.json") or {}).get("metrics", []):
         pictures = {caption: folder / path for caption, path in entry.get("pictures", {}).items()}
         contents.metrics.append({**entry, "pictures": pictures})
@@ -87,6 +110,15 @@ def _read_stage(folder: Path, contents: RunContents) -> None:
         before, after = folder / pair["before"], folder / pair["after"]
         if before.is_file() and after.is_file():
             contents.pairs.append(Pair(before, after, pair.get("caption", "")))
+
+
+def _model(path: Path) -> dict[str, Any]:
+    try:
+        bundle = load_bundle(path)
+    except (UsageError, RunFailed):
+        # Whoever uses a damaged model is told so; the page shows what there is.
+        return {}
+    return {**bundle.metadata.to_plain(), "digest": bundle.digest}
 
 
 def _grid(path: Path) -> SampleGrid:

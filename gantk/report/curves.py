@@ -14,10 +14,11 @@ _NOT_CURVES = {"step", "epoch", "time"}
 
 
 def curve_groups(history: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Sort the names of a history into the plots they share: by their first word.
+    """Sort the names of a history into the plots they share: by their first word, or what stands before a dot.
 
     Returns:
-        Names by heading, such as `{"cycle": ["cycle_a", "cycle_b"]}`; names alone in their group share `other`.
+        Names by heading, such as `{"cycle": ["cycle_a", "cycle_b"], "cycle_error": ["cycle_error.cycle_error_a"]}`;
+        losses alone in their group share `other`. What was measured (a name with a dot) never stands with losses.
     """
     names = dict.fromkeys(
         name
@@ -25,12 +26,17 @@ def curve_groups(history: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
         for name, value in line.items()
         if name not in _NOT_CURVES and isinstance(value, int | float)
     )
-    groups = defaultdict(list)
+    losses: dict[str, list[str]] = defaultdict(list)
+    measured: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        groups[name.split("_")[0]].append(name)
-    alone = [members[0] for members in groups.values() if len(members) == 1]
-    shared = {heading: members for heading, members in groups.items() if len(members) > 1}
-    return {**shared, "other": alone} if alone else shared
+        metric, dot, _ = name.rpartition(".")
+        (measured[metric] if dot else losses[name.split("_")[0]]).append(name)
+    groups = {heading: members for heading, members in losses.items() if len(members) > 1}
+    if alone := [members[0] for members in losses.values() if len(members) == 1]:
+        groups["other"] = alone
+    for metric, members in measured.items():
+        groups[f"{metric} (measured)" if metric in groups else metric] = members
+    return groups
 
 
 def draw_curves(history: Sequence[Mapping[str, Any]], names: Sequence[str], heading: str) -> str:
@@ -44,6 +50,7 @@ def draw_curves(history: Sequence[Mapping[str, Any]], names: Sequence[str], head
     Returns:
         An `<svg>` element.
     """
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.4, 2.7), layout="constrained")
@@ -52,7 +59,8 @@ def draw_curves(history: Sequence[Mapping[str, Any]], names: Sequence[str], head
         points = [(line["step"], line[name]) for line in history if isinstance(line.get(name), int | float)]
         steps, values = np.array(points, np.float64).T
         (line,) = axes.plot(steps, values, linewidth=0.7, alpha=0.3)
-        axes.plot(steps, running_mean(values, max(1, len(values) // 20)), color=line.get_color(), label=name)
+        mean = running_mean(values, max(1, len(values) // 20))
+        axes.plot(steps, mean, color=line.get_color(), label=name.rpartition(".")[2])
     axes.set_title(heading, fontsize=10, loc="left")
     axes.set_xlabel("step", fontsize=8)
     axes.tick_params(labelsize=8)
@@ -60,7 +68,9 @@ def draw_curves(history: Sequence[Mapping[str, Any]], names: Sequence[str], head
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=7, frameon=False)
     text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
+    # With a date, and with names of its parts that are random otherwise, every page would be another file.
+    with rc_context({"svg.hashsalt": heading}):
+        figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 

@@ -29,8 +29,8 @@ MODES = {
 def run(request: Mapping[str, Any]) -> None:
     """Build the model and write what one step in each mode gives.
 
-    The gradients are those of the step itself: while two steps are accumulated, the optimizers hold exactly the
-    gradients of the first.
+    The gradients are those of the step itself: while more updates are accumulated than it makes, the optimizers hold
+    exactly their sums.
 
     Args:
         request: `model` (a component as in a pipeline), `shapes` and `batch_size`, `training` (options), `plugins`
@@ -50,14 +50,18 @@ def run(request: Mapping[str, Any]) -> None:
     component = TypeAdapter(ModelChoice).validate_python(request["model"])
     shapes = {name: tuple(shape) for name, shape in request["shapes"].items()}
     training = TrainingOptions.model_validate(
-        {**request["training"], "batch_size": request["batch_size"], "accumulate": 2, "check_numerics_every": 0}
+        {**request["training"], "batch_size": request["batch_size"], "check_numerics_every": 0}
     )
+    # One more than the updates of a step, so that the sums of the step's gradients are still there after it.
+    training = training.model_copy(update={"accumulate": 1 + training.discriminator_steps})
     for mode, path in request["outputs"].items():
         model = build_model(component, ModelContext(shapes, training, steps_per_epoch=1, seed=request["seed"]))
         set_weights(model, request["seed"])
         model.compile(**MODES[mode])
         batch = {
-            name: _random(request["seed"], f"batch/{name}").uniform(-1, 1, (request["batch_size"], *shape)).astype("f4")
+            name: _random(request["seed"], f"batch/{name}")
+            .uniform(-1, 1, (training.samples_per_step, *shape))
+            .astype("f4")
             for name, shape in shapes.items()
         }
         with fixed_random_numbers(request["seed"]):

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import keras
 from keras import ops
 
 from gantk import AdversarialModel, ConfigError, ImagePool, ModelContext, OptimizerOptions
 from gantk_cyclegan.options import CycleGANOptions
-from gantk_cyclegan.sample_independence import samples_independent
 
 
 class CycleGAN(AdversarialModel):
@@ -25,6 +23,9 @@ class CycleGAN(AdversarialModel):
     then both discriminators by another, on real images and on generated ones from a history,
 
         L_D = ½ adv(D_A(a), D_A(pool(G_BA(b)))) + ½ adv(D_B(b), D_B(pool(G_AB(a)))).
+
+    With `discriminator_steps` above 1 the generators take the first batch of the step and translate the others for the
+    further updates of the discriminators; the discriminators' losses are then means over their updates.
 
     Images that meet the same network at the same time go through it as one batch, where no layer of the network
     mixes samples: the result is the same, with fewer and larger operations.
@@ -88,23 +89,42 @@ class CycleGAN(AdversarialModel):
             components={"generator_a_to_b": options.generator, "generator_b_to_a": options.generator},
         )
         self.options = options
-        self.adversarial_loss = options.adversarial_loss.create()
+        loss = options.adversarial_loss.create()
+        self.game_a = self.adversarial_game("discriminator_a", loss)
+        self.game_b = self.adversarial_game("discriminator_b", loss)
         self.cycle_loss = options.cycle_loss.create()
         self.pool_a = ImagePool((*shape_b[:2], shape_a[-1]), options.pool_size, seed=context.seed, name="pool_a")
         self.pool_b = ImagePool((*shape_a[:2], shape_b[-1]), options.pool_size, seed=context.seed + 1, name="pool_b")
-        self.joined = {name: one_size and samples_independent(network) for name, network in networks.items()}
+        if not one_size:
+            self.joined = dict.fromkeys(networks, False)
 
     def adversarial_step(self, batch: Mapping[str, Any]) -> dict[str, Any]:
-        """Update both generators, then both discriminators."""
-        real_a, real_b = batch["A"], batch["B"]
-        _, (generator_losses, fake_a, fake_b) = self.minimize(
-            "generators", lambda: self.generator_losses(real_a, real_b)
-        )
-        fake_a, fake_b = self.pool_a(ops.stop_gradient(fake_a)), self.pool_b(ops.stop_gradient(fake_b))
-        _, discriminator_losses = self.minimize(
-            "discriminators", lambda: self.discriminator_losses(real_a, real_b, fake_a, fake_b)
-        )
+        """Update both generators, then both discriminators, these as often as `discriminator_steps` says."""
+        first, *others = ((part["A"], part["B"]) for part in self.discriminator_batches(batch))
+        _, (generator_losses, *fakes) = self.minimize("generators", lambda: self.generator_losses(*first))
+        updates = [self.update_discriminators(*first, *fakes)]
+        for real_a, real_b in others:
+            fake_b = self.networks["generator_a_to_b"](real_a, training=True)
+            fake_a = self.networks["generator_b_to_a"](real_b, training=True)
+            updates.append(self.update_discriminators(real_a, real_b, fake_a, fake_b))
+        discriminator_losses = {name: sum(losses[name] for losses in updates) / len(updates) for name in updates[0]}
         return {**generator_losses, **discriminator_losses}
+
+    def update_discriminators(self, real_a: Any, real_b: Any, fake_a: Any, fake_b: Any) -> dict[str, Any]:
+        """Update both discriminators once, after every generated image went through its pool.
+
+        Args:
+            real_a: Images of domain A, float32 in [-1, 1], batch × height × width × channels.
+            real_b: Images of domain B.
+            fake_a: Generated images of domain A.
+            fake_b: Generated images of domain B.
+
+        Returns:
+            Losses by name.
+        """
+        fake_a, fake_b = self.pool_a(ops.stop_gradient(fake_a)), self.pool_b(ops.stop_gradient(fake_b))
+        _, losses = self.minimize("discriminators", lambda: self.discriminator_losses(real_a, real_b, fake_a, fake_b))
+        return losses
 
     def generator_losses(self, real_a: Any, real_b: Any) -> tuple[Any, tuple[dict[str, Any], Any, Any]]:
         """Compute the generators' losses.
@@ -119,19 +139,17 @@ class CycleGAN(AdversarialModel):
         options = self.options
         losses = {}
         if options.lambda_identity:
-            fake_b, same_b = self._call("generator_a_to_b", real_a, real_b)
-            fake_a, same_a = self._call("generator_b_to_a", real_b, real_a)
+            fake_b, same_b = self.call_joined("generator_a_to_b", real_a, real_b)
+            fake_a, same_a = self.call_joined("generator_b_to_a", real_b, real_a)
             losses["identity_a"] = options.lambda_a * options.lambda_identity * self.cycle_loss(real_a, same_a)
             losses["identity_b"] = options.lambda_b * options.lambda_identity * self.cycle_loss(real_b, same_b)
         else:
-            (fake_b,) = self._call("generator_a_to_b", real_a)
-            (fake_a,) = self._call("generator_b_to_a", real_b)
-        (cycled_a,) = self._call("generator_b_to_a", fake_b)
-        (cycled_b,) = self._call("generator_a_to_b", fake_a)
-        (logits_a,) = self._call("discriminator_a", fake_a)
-        (logits_b,) = self._call("discriminator_b", fake_b)
-        losses["adversarial_a_to_b"] = self.adversarial_loss.generator_loss(logits_b)
-        losses["adversarial_b_to_a"] = self.adversarial_loss.generator_loss(logits_a)
+            (fake_b,) = self.call_joined("generator_a_to_b", real_a)
+            (fake_a,) = self.call_joined("generator_b_to_a", real_b)
+        (cycled_a,) = self.call_joined("generator_b_to_a", fake_b)
+        (cycled_b,) = self.call_joined("generator_a_to_b", fake_a)
+        losses["adversarial_a_to_b"] = self.game_b.generator_loss(fake_b)
+        losses["adversarial_b_to_a"] = self.game_a.generator_loss(fake_a)
         losses["cycle_a"] = options.lambda_a * self.cycle_loss(real_a, cycled_a)
         losses["cycle_b"] = options.lambda_b * self.cycle_loss(real_b, cycled_b)
         losses["generators"] = sum(losses.values())
@@ -149,11 +167,11 @@ class CycleGAN(AdversarialModel):
         Returns:
             `(total, losses by name)`.
         """
-        losses = {}
-        for domain, real, fake in (("a", real_a, fake_a), ("b", real_b, fake_b)):
-            real_logits, fake_logits = self._call(f"discriminator_{domain}", real, fake)
-            loss = self.adversarial_loss.discriminator_loss(real_logits, fake_logits)
-            losses[f"discriminator_{domain}"] = self.options.discriminator_factor * loss
+        factor = self.options.discriminator_factor
+        losses = {
+            "discriminator_a": factor * self.game_a.discriminator_loss(real_a, fake_a),
+            "discriminator_b": factor * self.game_b.discriminator_loss(real_b, fake_b),
+        }
         losses["discriminators"] = losses["discriminator_a"] + losses["discriminator_b"]
         return losses["discriminators"], losses
 
@@ -166,10 +184,3 @@ class CycleGAN(AdversarialModel):
             reconstruction = networks[back](output, training=False)
             shown[direction] = {"input": batch[field], "output": output, "reconstruction": reconstruction}
         return shown
-
-    def _call(self, name: str, *inputs: Any) -> list[Any]:
-        """Call a network in training mode on several batches, in one call where that changes nothing."""
-        network: keras.Model = self.networks[name]
-        if len(inputs) == 1 or not self.joined[name]:
-            return [network(images, training=True) for images in inputs]
-        return ops.split(network(ops.concatenate(inputs, axis=0), training=True), len(inputs), axis=0)

@@ -16,6 +16,9 @@ class HingeLoss:
         Miyato 2018, equations 16 and 17.
     """
 
+    boundary = 0.0
+    "The logit between generated and real."
+
     def __init__(self, options: Options) -> None:
         pass
 

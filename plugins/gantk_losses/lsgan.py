@@ -31,6 +31,17 @@ class LeastSquaresLoss:
         fake_loss = _mean_squared_distance(fake_logits, self._options.fake_label)
         return real_loss + fake_loss
 
+    @property
+    def boundary(self) -> float:
+        """The logit between generated and real: halfway between their labels."""
+        return 0.5 * (self._options.real_label + self._options.fake_label)
+
+    def smoothed(self, label_smoothing: float) -> LeastSquaresLoss:
+        """Return the loss with b moved by a share of its distance from a (Salimans 2016, section 3.4)."""
+        real, fake = self._options.real_label, self._options.fake_label
+        moved = real - label_smoothing * (real - fake)
+        return LeastSquaresLoss(self._options.model_copy(update={"real_label": moved}))
+
     def generator_loss(self, fake_logits: Any, real_logits: Any | None = None) -> Any:
         """Return mean((D(fake) - c)²), a float32 scalar."""
         return _mean_squared_distance(fake_logits, self._options.generator_label)

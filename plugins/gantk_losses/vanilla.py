@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from keras import ops
@@ -23,6 +24,7 @@ class VanillaLoss:
     """
 
     def __init__(self, options: VanillaOptions) -> None:
+        self._options = options
         self._real_label = options.real_label
 
     def discriminator_loss(self, real_logits: Any, fake_logits: Any) -> Any:
@@ -32,6 +34,15 @@ class VanillaLoss:
         if self._real_label < 1:
             real_loss = real_loss + (1 - self._real_label) * ops.mean(ops.softplus(real_logits))
         return real_loss + ops.mean(ops.softplus(ops.cast(fake_logits, "float32")))
+
+    @property
+    def boundary(self) -> float:
+        """The logit of an ideal discriminator where real and generated samples are equally probable: σ is half t."""
+        return math.log(self._real_label / (2 - self._real_label))
+
+    def smoothed(self, label_smoothing: float) -> VanillaLoss:
+        """Return the loss with the target probability of real samples lowered by a share (Salimans 2016, section 3.4)."""
+        return VanillaLoss(self._options.model_copy(update={"real_label": self._real_label * (1 - label_smoothing)}))
 
     def generator_loss(self, fake_logits: Any, real_logits: Any | None = None) -> Any:
         """Return mean(-log σ(D(fake))), a float32 scalar."""

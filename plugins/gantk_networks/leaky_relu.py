@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from gantk import exporting
+
 
 @keras.saving.register_keras_serializable(package="gantk_networks")
 class LeakyReLU(keras.layers.Layer):
@@ -27,6 +29,8 @@ class LeakyReLU(keras.layers.Layer):
         self.slope = slope
 
     def call(self, inputs: Any) -> Any:
+        if exporting():
+            return ops.leaky_relu(inputs, negative_slope=self.slope)
         # Not the maximum of the two: JAX differentiates that by asking which of them equals it, and XLA, which computes
         # the input anew for the backward pass, rounds it otherwise: gradients were wrong by half.
         return ops.where(inputs > 0, inputs, inputs * self.slope)

@@ -56,10 +56,21 @@ class UNetOptions(GeneratorOptions):
     "Instance normalization with a learned scale and offset by channel."
     dropout: float = Field(0.5, ge=0, lt=1)
     "Rate of dropout in the inner upsamplings at full width below the innermost (three of 8 downs)."
+    # What pix2pix does at test follows from its normalization, so that a network normalized as CycleGAN's tests as
+    # CycleGAN's does.
+    dropout_at_test: bool | None = None
+    "Keep dropout at test, in a fixed pattern; by default with `normalization: batch`, as pix2pix, and not otherwise."
+    statistics_at_test: Literal["image", "moving"] = "image"
+    "Of `normalization: batch` at test: each image's own, as pix2pix; or the averages kept while training."
 
     @property
     def size_multiple(self) -> int:
         return 2**self.downs
+
+    @property
+    def drops_at_test(self) -> bool:
+        """Whether dropout stays on at test."""
+        return self.normalization == "batch" if self.dropout_at_test is None else self.dropout_at_test
 
 
 class PatchGANOptions(Options):
@@ -73,6 +84,9 @@ class PatchGANOptions(Options):
     "None is ever put on the first layer."
     affine: bool = False
     "Instance normalization with a learned scale and offset by channel."
+    spectral: bool = False
+    """Divide the kernel of every convolution by its largest singular value (spectral normalization, Miyato 2018, section
+    2.1). A normalization behind a convolution undoes that, so set `normalization: none` with it."""
 
 
 class PixelOptions(Options):
@@ -84,3 +98,6 @@ class PixelOptions(Options):
     "None is ever put on the first layer."
     affine: bool = False
     "Instance normalization with a learned scale and offset by channel."
+    spectral: bool = False
+    """Divide the kernel of every convolution by its largest singular value (spectral normalization, Miyato 2018, section
+    2.1). A normalization behind a convolution undoes that, so set `normalization: none` with it."""

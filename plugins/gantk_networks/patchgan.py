@@ -39,7 +39,8 @@ def build(options: PatchGANOptions, *, input_shape: tuple[int | None, int | None
 
     def padded_convolution(x: Any, filters: int, name: str, *, strides: int, use_bias: bool = True) -> Any:
         x = layers.ZeroPadding2D(1, name=f"{name}_padding")(x)
-        return convolution(filters, 4, strides=strides, use_bias=use_bias, name=name)(x)
+        made = convolution(filters, 4, spectral=options.spectral, strides=strides, use_bias=use_bias, name=name)
+        return made(x)
 
     image = layers.Input((None, None, input_shape[-1]), name="image")
     x = padded_convolution(image, options.filters, "layer_1", strides=2)

@@ -20,10 +20,12 @@ def build(options: PixelOptions, *, input_shape: tuple[int | None, int | None, i
     Returns:
         A model from float images to logits, one for each pixel: batch × height × width × 1.
     """
+    spectral = options.spectral
     image = layers.Input((None, None, input_shape[-1]), name="image")
-    x = convolution(options.filters, 1, name="layer_1")(image)
+    x = convolution(options.filters, 1, spectral=spectral, name="layer_1")(image)
     x = LeakyReLU(0.2, name="layer_1_relu")(x)
-    x = convolution(2 * options.filters, 1, use_bias=options.normalization == "none", name="layer_2")(x)
+    biased = options.normalization == "none"
+    x = convolution(2 * options.filters, 1, spectral=spectral, use_bias=biased, name="layer_2")(x)
     x = normalization(options.normalization, affine=options.affine, name="layer_2_norm")(x)
     x = LeakyReLU(0.2, name="layer_2_relu")(x)
-    return keras.Model(image, convolution(1, 1, name="logits")(x), name="pixel")
+    return keras.Model(image, convolution(1, 1, spectral=spectral, name="logits")(x), name="pixel")

@@ -92,6 +92,32 @@ def test_plan_as_json(gantk, stages):
     }
 
 
+def test_plan_tells_how_long_a_stage_took_the_last_time(gantk, stages):
+    gantk("pipeline", "run", "greeting.yaml", "--run-dir", "out")
+    record = json.loads(Path("out/run.json").read_text())
+    record["stages"]["part"]["seconds"] = 7500.0
+    Path("out/run.json").write_text(json.dumps(record))
+    arguments = ("pipeline", "plan", "greeting.yaml", "--run-dir", "out", "--from", "part")
+    assert gantk(*arguments).out.splitlines() == [
+        "STAGE  TYPE   ACTION  TIME  REASON",
+        "greet  greet  skip    -     nothing about it has changed",
+        "part   greet  run     2:05  asked for by --from",
+        "part: took 7500 s the last time",
+    ]
+    greet, part = json.loads(gantk(*arguments, "--json").out)
+    assert "estimate" not in greet
+    assert part["estimate"] == {"seconds": 7500.0, "how": "the last time"}
+
+
+def test_estimating_says_what_it_does_and_what_it_cannot(gantk, stages):
+    """There is nothing to prepare or to train in this pipeline."""
+    outcome = gantk("pipeline", "plan", "greeting.yaml", "--run-dir", "out", "--estimate")
+    assert outcome.code == 0
+    assert outcome.err == "estimating: listing the data, building the model and trying some steps\n"
+    assert outcome.out.startswith("STAGE  TYPE   ACTION  REASON\n")
+    assert not Path("out").exists()
+
+
 def test_show_prints_a_pipeline_that_is_itself_valid(gantk, stages):
     outcome = gantk("pipeline", "show", "greeting.yaml", "--profile", "loud", "--set", "seed=7")
     assert outcome.code == 0

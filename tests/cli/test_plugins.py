@@ -169,3 +169,33 @@ def test_drawn_on_a_terminal(gantk, site, monkeypatch):
     assert "─" in out
     assert "acme/focal" in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+WIDE = """
+import gantk
+from pydantic import Field
+
+class WideOptions(gantk.Options):
+    a_rather_long_name_of_an_option: tuple[float, ...] | dict[str, float] | None = Field((0.125,) * 12)
+    "What it is: told in so many words that they fill more than one line of a page, and then in a few more of them."
+    plain: int
+    "Short."
+
+@gantk.hookimpl
+def gantk_losses():
+    return [gantk.LossSpec(name="wide", factory="a:b", summary="Wide.", options=WideOptions)]
+"""
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_options_too_wide_for_a_table_are_a_list(gantk, plugin_site, monkeypatch, terminal):
+    plugin_site.plugin("broad", WIDE)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    monkeypatch.setenv("COLUMNS", "72")
+    out = click.unstyle(gantk("plugins", "show", "broad/wide").out)
+    assert max(map(len, out.splitlines())) <= (72 if terminal else 120)
+    lines = out.splitlines()
+    assert any(line.startswith("a_rather_long_name_of_an_option  list of number or") for line in lines)
+    assert "plain  integer; required" in lines
+    assert lines[-1] == "    Short."
+    assert " ".join(out.split()).count("fill more than one line of a page, and then in a few more of them.") == 1

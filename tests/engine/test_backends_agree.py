@@ -50,7 +50,16 @@ def test_one_forward_pass_for_two_losses_agrees():
 @pytest.mark.slow
 def test_the_engines_tests_pass_on_the_other_backend():
     other = "jax" if keras.backend.backend() == "tensorflow" else "tensorflow"
-    names = ("model", "image_pool", "optimizers", "schedules", "checkpoints", "training")
+    names = (
+        "model",
+        "adversarial_game",
+        "penalties",
+        "image_pool",
+        "optimizers",
+        "schedules",
+        "checkpoints",
+        "training",
+    )
     files = [str(Path(__file__).with_name(f"test_{name}.py")) for name in names]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", *files],

@@ -11,10 +11,11 @@ import pytest
 import tiny_models
 from keras import ops
 
-from gantk import AdversarialModel, ModelContext, OptimizerOptions, RunFailed
+from gantk import AdversarialModel, ModelContext, OptimizerOptions, Options, RunFailed
 from gantk.engine.batches import StepBatches
 from gantk.engine.options import ScheduleOptions, TrainingOptions
 from gantk.engine.precision import precision_scope
+from gantk_losses.wasserstein import WassersteinLoss
 
 SGD = OptimizerOptions(type="sgd", learning_rate=0.5, beta_1=0.0)
 
@@ -247,8 +248,15 @@ def test_the_example_of_the_documentation_trains():
         ]
         return keras.Sequential(layers)
 
-    options = SimpleNamespace(latents=3, discriminator=SimpleNamespace(create=critic))
-    model = names["WassersteinGAN"](options, ModelContext({"image": (2, 2, 1)}, TrainingOptions(ema=0.9)))
+    options = SimpleNamespace(
+        latents=3,
+        discriminator=SimpleNamespace(create=critic),
+        adversarial_loss=SimpleNamespace(create=lambda: WassersteinLoss(Options())),
+    )
+    training = TrainingOptions.model_validate(
+        {"ema": 0.9, "batch_size": 2, "discriminator_steps": 2, "penalties": [{"type": "gradient"}]}
+    )
+    model = names["WassersteinGAN"](options, ModelContext({"image": (2, 2, 1)}, training))
     model.compile()
     images = np.random.default_rng(0).uniform(-1, 1, (4, 2, 2, 1)).astype("f4")
     before = ops.convert_to_numpy(model.networks["generator"].layers[0].kernel.value).copy()

@@ -126,6 +126,35 @@ def test_a_metrics_line_cut_short_by_a_killed_run_is_left_out(run: Path) -> None
     assert [line["step"] for line in read_run(run).history] == [1, 2, 3]
 
 
+def test_the_page_says_what_to_look_at_and_which_weights_are_the_best(run: Path) -> None:
+    plain = write_report(run).read_text()
+    assert "What to look at" not in plain
+    assert "Best " not in plain
+    with open(run / "train" / "metrics.jsonl", "w") as file:
+        for line in (
+            {"step": 0, "epoch": 0, "time": 1, "psnr.AtoB": 9.0},
+            {"step": 1200, "epoch": 2, "time": 2, "warning": "mode_collapse.AtoB", "message": "mode <collapse>"},
+            {"step": 1200, "epoch": 2, "time": 2, "psnr.AtoB": 12.0},
+        ):
+            file.write(json.dumps(line) + "\n")
+    best = {"name": "psnr.AtoB", "value": 12.0, "step": 1200, "epoch": 2}
+    (run / "train" / "training.json").write_text(json.dumps({"steps": 1800, "best": best, "model_step": 1800}))
+    text = write_report(run).read_text()
+    assert '<li>mode &lt;collapse&gt; <span class="dim">(epoch 2, step 1,200)</span></li>' in text
+    assert "Best psnr.AtoB: <b>12</b> after epoch 2, step 1,200." in text
+    assert "The model holds the weights of step 1,800, the last." in text
+    assert curve_groups(read_run(run).history) == {"psnr": ["psnr.AtoB"]}
+
+
+def test_what_was_measured_has_plots_of_its_own() -> None:
+    history = [{"step": 1, "cycle_a": 1.0, "cycle_b": 1.0, "cycle_error.cycle_error_a": 3.0, "cycle.a": 2.0}]
+    assert curve_groups(history) == {
+        "cycle": ["cycle_a", "cycle_b"],
+        "cycle_error": ["cycle_error.cycle_error_a"],
+        "cycle (measured)": ["cycle.a"],
+    }
+
+
 def test_curves_are_grouped_by_their_first_word() -> None:
     history = [
         {"step": 1, "epoch": 0, "cycle_a": 1.0, "cycle_b": 1.0, "identity": 2.0},

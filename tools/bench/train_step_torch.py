@@ -185,7 +185,7 @@ def main() -> None:
 
     def step() -> float:
         losses = model.update(real_a, real_b)
-        return float(losses["generators"]) + float(losses["discriminators"])
+        return float(losses["generators"].detach()) + float(losses["discriminators"].detach())
 
     started = time.perf_counter()
     step()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +19,11 @@ if TYPE_CHECKING:
     from gantk.artifacts import Bundle
     from gantk.data import PreparedDataset
     from gantk.engine.model import AdversarialModel
+    from gantk.engine.periodic_evaluation import PeriodicEvaluation
     from gantk.engine.sample_grid import SampleGrid
     from gantk.engine.training import TrainingSummary
+
+logger = logging.getLogger("gantk.pipeline")
 
 
 class TrainStage:
@@ -38,6 +44,7 @@ class TrainStage:
         options = self.options
         dataset = PreparedDataset.open(context.artifact("dataset").path)
         preview_split = self._preview_split(dataset)
+        evaluation_split = self._evaluation_split(dataset)
         choose_backend(
             context.runtime.backend,
             threads=context.runtime.threads,
@@ -49,7 +56,7 @@ class TrainStage:
         from gantk.engine.training import train
 
         data: dict[str, Any] = {"transforms": options.transforms, "seed": context.seed}
-        steps = options.steps_per_epoch or steps_per_epoch(dataset, options.split, options.batch_size)
+        steps = options.steps_per_epoch or steps_per_epoch(dataset, options.split, options.samples_per_step)
         model_context = ModelContext(
             shapes=batch_shapes(dataset, split=options.split, **data),
             training=options,
@@ -65,7 +72,12 @@ class TrainStage:
         summary = train(
             model,
             batches=lambda step: training_batches(
-                dataset, split=options.split, batch_size=options.batch_size, start_step=step, **data
+                dataset,
+                split=options.split,
+                batch_size=options.samples_per_step,
+                start_step=step,
+                field_transforms={str(name): own for name, own in options.field_transforms.items()},
+                **data,
             ),
             training=options,
             steps_per_epoch=steps,
@@ -73,6 +85,7 @@ class TrainStage:
             resume=context.resume,
             fingerprint=options_digest(options.model),
             preview=lambda: _grid(model, samples, dataset),
+            evaluation=self._evaluation(model, dataset, evaluation_split, context.seed),
             progress=context.progress,
         )
         use_one_device()
@@ -92,6 +105,58 @@ class TrainStage:
             )
         return self.options.preview.split
 
+    def _evaluation_split(self, dataset: PreparedDataset) -> str:
+        """Return the split that is measured during training, before anything is built."""
+        if self.options.evaluate is None:
+            return ""
+        asked = self.options.evaluate.split
+        if asked is not None and asked not in dataset.splits:
+            raise RunFailed(
+                "The prepared data must have the split that `evaluate.split` names. "
+                f"Received: {asked!r}; there are {', '.join(dataset.splits) or 'none'}",
+                hint="Name another one, or give the source pictures for it.",
+            )
+        return asked or ("valid" if "valid" in dataset.splits else "test")
+
+    def _evaluation(
+        self, model: AdversarialModel, dataset: PreparedDataset, split: str, seed: int
+    ) -> PeriodicEvaluation | None:
+        """Make the metrics ready; what fails here fails before the training."""
+        options = self.options.evaluate
+        if options is None:
+            return None
+        from gantk.engine.periodic_evaluation import PeriodicEvaluation
+        from gantk.engine.undisturbed import undisturbed
+        from gantk.evaluation import PreparedEvaluationData
+        from gantk.evaluation.during_training import ChosenPictures, NetworksInTraining, TrainingMeasurement
+
+        pictures = ChosenPictures(PreparedEvaluationData(dataset, seed), split, options.limit)
+        with undisturbed(model):
+            networks = NetworksInTraining(model.inference_networks(), model.inference_components())
+            measurement = TrainingMeasurement(options.metrics, networks, pictures)
+            measurement.prepare()
+        logger.info(
+            "measuring %s on %s pictures of the split %r after every %s",
+            ", ".join(metric.name for metric in options.metrics),
+            "all" if options.limit is None else f"at most {options.limit}",
+            split,
+            "epoch" if options.every_epochs == 1 else f"{options.every_epochs} epochs",
+        )
+        how = {
+            "metrics": [metric.to_plain() for metric in options.metrics],
+            "keep_best": options.keep_best,
+            "split": split,
+            "limit": options.limit,
+            "dataset": dataset.digest,
+        }
+        return PeriodicEvaluation(
+            measure=measurement,
+            every_epochs=options.every_epochs,
+            keep_best=options.keep_best,
+            use=options.use,
+            protocol=hashlib.sha256(json.dumps(how, sort_keys=True).encode()).hexdigest()[:16],
+        )
+
     def _save(
         self, context: StageContext, model: AdversarialModel, dataset: PreparedDataset, summary: TrainingSummary
     ) -> Bundle:
@@ -105,6 +170,7 @@ class TrainStage:
             domain_names=domain_names(dataset),
             training=dataclasses.asdict(summary),
             precision=self.options.precision,
+            licence=self.options.licence,
         )
 
 

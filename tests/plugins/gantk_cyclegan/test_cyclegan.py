@@ -16,7 +16,6 @@ from gantk.testing.agreement import assert_backends_agree
 from gantk_cyclegan import gantk_models
 from gantk_cyclegan.model import CycleGAN
 from gantk_cyclegan.options import CycleGANOptions
-from gantk_cyclegan.sample_independence import samples_independent
 
 RANDOM = np.random.default_rng(5)
 NETWORKS = ("generator_a_to_b", "generator_b_to_a", "discriminator_a", "discriminator_b")
@@ -88,7 +87,9 @@ def test_the_first_step_has_the_losses_of_the_equations() -> None:
     # The pool returns what it is given until it is full; the discriminators have not changed yet.
     for domain, real, fake in (("a", a, fake_a), ("b", b, fake_b)):
         network = f"discriminator_{domain}"
-        expected[network] = 0.75 * (squared(call(model, network, real), 1) + squared(call(model, network, fake), 0))
+        real_logits, fake_logits = call(model, network, real), call(model, network, fake)
+        expected[network] = 0.75 * (squared(real_logits, 1) + squared(fake_logits, 0))
+        expected[f"{network}_accuracy"] = 0.5 * (np.mean(real_logits > 0.5) + np.mean(fake_logits < 0.5))
     expected["discriminators"] = expected["discriminator_a"] + expected["discriminator_b"]
     found = run(model, batch)
     assert found.keys() == expected.keys()
@@ -160,47 +161,11 @@ def test_calls_of_networks_with_batch_normalization_stay_separate() -> None:
     generator = model.networks["generator_a_to_b"]
     fake = ops.convert_to_numpy(generator(batch["A"], training=True))
     same = ops.convert_to_numpy(generator(batch["B"], training=True))
-    found = [ops.convert_to_numpy(images) for images in model._call("generator_a_to_b", batch["A"], batch["B"])]
+    found = [ops.convert_to_numpy(images) for images in model.call_joined("generator_a_to_b", batch["A"], batch["B"])]
     np.testing.assert_array_equal(found[0], fake)
     np.testing.assert_array_equal(found[1], same)
     joined = ops.convert_to_numpy(generator(np.concatenate([batch["A"], batch["B"]]), training=True))
     assert np.abs(joined[:2] - fake).max() > 1e-3
-
-
-def network_of(*layers: keras.Layer) -> keras.Model:
-    return keras.Sequential([keras.Input((4, 4, 3)), *layers])
-
-
-def test_which_networks_keep_samples_apart() -> None:
-    kinds = keras.layers
-    assert samples_independent(network_of(kinds.Conv2D(2, 3), kinds.LayerNormalization(), kinds.Dropout(0.5)))
-    assert not samples_independent(network_of(kinds.BatchNormalization()))
-    assert not samples_independent(network_of(kinds.BatchNormalization(trainable=False)))
-    assert not samples_independent(network_of(kinds.SpectralNormalization(kinds.Conv2D(2, 3))))
-    assert not samples_independent(network_of(kinds.Lambda(lambda x: x - ops.mean(x, axis=0))))
-    assert not samples_independent(network_of(network_of(kinds.BatchNormalization())))
-    assert samples_independent(network_of(network_of(kinds.ReLU())))
-
-    image = keras.Input((4, 4, 3))
-    assert not samples_independent(keras.Model(image, image - ops.mean(image, axis=0)))
-
-    class Unknown(keras.layers.Layer):
-        def call(self, inputs):
-            return inputs
-
-    class Promised(Unknown):
-        samples_independent = True
-
-    assert not samples_independent(network_of(Unknown()))
-    assert samples_independent(network_of(Promised()))
-
-    class OwnModel(keras.Model):
-        def call(self, inputs):
-            return inputs - ops.mean(inputs, axis=0)
-
-    own = OwnModel()
-    own(np.zeros((1, 4, 4, 3), "float32"))
-    assert not samples_independent(own)
 
 
 def test_without_identity_loss_it_is_neither_computed_nor_logged() -> None:
@@ -319,3 +284,45 @@ def test_backends_agree_on_the_other_networks_and_losses(variant: str) -> None:
     }
     # With seed 0 a feature of the U-Net lies at 3e-7, where rounding decides on which side of ReLU's corner it is.
     assert_backends_agree(model, {"A": (16, 16, 3), "B": (16, 16, 3)}, batch_size=2, seed=1)
+
+
+EVERYTHING = {
+    "discriminator_steps": 2,
+    "penalties": [{"type": "r1", "every": 2}, {"type": "r2"}, {"type": "gradient"}, {"type": "dragan"}],
+    "augmentation": {"type": "ada", "probability": 0.5},
+    "instance_noise": {"deviation": 0.1, "decay": 1},
+    "label_smoothing": 0.1,
+}
+
+
+def test_it_trains_with_every_option_of_the_game() -> None:
+    spectral = {**TINY["discriminator"], "normalization": "none", "spectral": True}
+    model, batch = build(training=EVERYTHING, discriminator=spectral, pool_size=3), images(batch=4)
+    before = weights(model, *NETWORKS)
+    losses = run(model, batch, steps=2)
+    words = ("accuracy", "r1", "r2", "gradient", "dragan", "augmentation")
+    assert {f"discriminator_{domain}_{word}" for domain in "ab" for word in words} < losses.keys()
+    assert np.isfinite(list(losses.values())).all()
+    assert all(np.any(old != new) for old, new in zip(before, weights(model, *NETWORKS), strict=True) if old.ndim > 1)
+    assert [int(pool.count) for pool in (model.pool_a, model.pool_b)] == [3, 3]
+    assert int(model.optimizers["discriminators"].iterations) == 4
+
+
+def test_further_updates_of_the_discriminators_see_new_images_on_both_sides() -> None:
+    still = {"learning_rate": 1e-12}
+    optimizers = {"generators": still, "discriminators": still}
+    model = build(training={"discriminator_steps": 2, "optimizers": optimizers}, discriminator_factor=0.5)
+    batch = images(batch=4)
+    losses = run(model, batch)
+    expected, fakes = [], []
+    for part in (slice(0, None, 2), slice(1, None, 2)):
+        fakes.append(call(model, "generator_b_to_a", batch["B"][part]))
+        real = squared(call(model, "discriminator_a", batch["A"][part]), 1)
+        expected.append(0.5 * (real + squared(call(model, "discriminator_a", fakes[-1]), 0)))
+    assert losses["discriminator_a"] == pytest.approx(np.mean(expected), rel=1e-4)
+    # Every generated image went into the pool once, in the order of the updates.
+    assert int(model.pool_a.count) == 4
+    np.testing.assert_allclose(ops.convert_to_numpy(model.pool_a.buffer)[:4], np.concatenate(fakes), atol=1e-5)
+    # The generators are trained on the first batch alone.
+    cycled = call(model, "generator_b_to_a", call(model, "generator_a_to_b", batch["A"][::2]))
+    assert losses["cycle_a"] == pytest.approx(10 * absolute(cycled, batch["A"][::2]), rel=1e-4)

@@ -148,3 +148,34 @@ def test_every_record_makes_its_loss() -> None:
             assert value(loss(float32(REAL), float32(REAL))) == 0.0
         else:
             assert np.isfinite(value(loss.generator_loss(float32(FAKE))))
+
+
+def test_label_smoothing_moves_the_real_label_towards_the_other_for_the_discriminator_alone() -> None:
+    real, fake = float32(REAL), float32(FAKE)
+    squares = LeastSquaresLoss(LeastSquaresOptions(real_label=1, fake_label=-1, generator_label=1))
+    found = value(squares.smoothed(0.25).discriminator_loss(real, fake))
+    assert found == pytest.approx(np.mean((REAL - 0.5) ** 2) + np.mean((FAKE + 1) ** 2), rel=1e-5)
+    assert value(squares.smoothed(0.25).generator_loss(fake)) == value(squares.generator_loss(fake))
+    vanilla = VanillaLoss(VanillaOptions())
+    found = value(vanilla.smoothed(0.1).discriminator_loss(real, fake))
+    expected = -np.mean(0.9 * log_sigmoid(REAL) + 0.1 * log_sigmoid(-REAL)) - np.mean(log_sigmoid(-FAKE))
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert value(vanilla.smoothed(0.1).generator_loss(fake)) == value(vanilla.generator_loss(fake))
+    for unlabelled in (HingeLoss(Options()), WassersteinLoss(Options())):
+        assert not hasattr(unlabelled, "smoothed")
+
+
+def test_the_boundary_is_where_real_and_generated_are_equally_probable() -> None:
+    # There the ideal discriminator's derivative is zero: that of the loss of one real and one generated sample alike.
+    assert LeastSquaresLoss(LeastSquaresOptions(real_label=1, fake_label=-0.5)).boundary == 0.25
+    assert VanillaLoss(VanillaOptions()).boundary == 0.0
+    smoothed = VanillaLoss(VanillaOptions(real_label=0.8)).boundary
+    assert 1 / (1 + math.exp(-smoothed)) == pytest.approx(0.4)
+    for loss in (VanillaLoss(VanillaOptions(real_label=0.8)), LeastSquaresLoss(LeastSquaresOptions(fake_label=-1))):
+        around = [
+            value(loss.discriminator_loss(float32(np.array([at])), float32(np.array([at]))))
+            for at in (loss.boundary - 0.1, loss.boundary, loss.boundary + 0.1)
+        ]
+        assert around[1] < min(around[0], around[2])
+    assert HingeLoss(Options()).boundary == 0.0
+    assert not hasattr(WassersteinLoss(Options()), "boundary")

@@ -112,3 +112,10 @@ def test_the_leaky_rectifier_multiplies_negative_values_by_its_slope() -> None:
     layer = LeakyReLU(0.2)
     np.testing.assert_allclose(np.asarray(layer(values)), [[-0.4, -0.1, 0.0, 3.0]], rtol=1e-6)
     assert LeakyReLU.from_config(layer.get_config()).slope == 0.2
+
+
+def test_at_zero_the_leaky_rectifier_has_the_derivative_of_its_negative_side_on_both_backends() -> None:
+    # Of the maximum of x and slope · x, TensorFlow takes 1 there and JAX the mean of both. Whole features can be zero: a
+    # flat image after instance normalization.
+    found = gradient(lambda x: ops.sum(LeakyReLU(0.2)(x)), np.array([[-2.0, 0.0, 3.0]]))
+    np.testing.assert_allclose(found, [[0.2, 0.2, 1.0]], rtol=1e-6)

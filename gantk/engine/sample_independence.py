@@ -33,5 +33,5 @@ def _independent(operation: object) -> bool:
         return False
     if isinstance(operation, keras.layers.Lambda | keras.layers.BatchNormalization):
         return False
-    # What has a state of its own changes with the number of calls (SpectralNormalization).
+    # What has a state of its own changes with the number of calls (Keras' SpectralNormalization).
     return not operation.non_trainable_weights

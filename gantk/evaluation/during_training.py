@@ -1,0 +1,154 @@
+"""Measuring the networks of a model that is being trained, with the same metrics as afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gantk.artifacts.image_translator import ImageTranslator
+from gantk.engine.periodic_evaluation import Measured, metric_labels
+from gantk.errors import GantkError, PluginError
+from gantk.protocols import EvaluationData, Metric, MetricResult
+
+if TYPE_CHECKING:
+    import keras
+    from numpy.typing import NDArray
+
+    from gantk.config import Component
+
+
+class ChosenPictures:
+    """Prepared data of which metrics see a chosen part. Implements `gantk.EvaluationData`.
+
+    Args:
+        data: The prepared data.
+        split: Given where a metric asks for `test`; other splits, such as that of a reference, stay as asked for.
+        limit: At most so many pictures of that split.
+    """
+
+    def __init__(self, data: EvaluationData, split: str, limit: int | None = None) -> None:
+        self._data = data
+        self._split = split
+        self._limit = limit
+
+    @property
+    def seed(self) -> int:
+        """Seed of everything random in the evaluation."""
+        return self._data.seed
+
+    def fields(self, split: str, domain: str) -> tuple[str, ...]:
+        """Names of the fields that samples of a split and domain hold; empty where there are none."""
+        return self._data.fields(self._chosen(split), domain)
+
+    def images(self, split: str, domain: str, field: str = "image", limit: int | None = None) -> NDArray[np.float32]:
+        """Return images of one field, float32 in [-1, 1], batch × height × width × channels, in a fixed order."""
+        if split == "test" and self._limit is not None:
+            limit = self._limit if limit is None else min(limit, self._limit)
+        return self._data.images(self._chosen(split), domain, field, limit)
+
+    def _chosen(self, split: str) -> str:
+        return self._split if split == "test" else split
+
+
+class NetworksInTraining:
+    """Networks as a bundle of them would translate; they may change between calls. Implements `gantk.Translator`.
+
+    Args:
+        networks: A network from images to images by direction.
+        components: What they were built from, by the same directions: says which sizes they take.
+        batch_size: Images in one call of a network.
+    """
+
+    def __init__(
+        self, networks: Mapping[str, keras.Model], components: Mapping[str, Component], batch_size: int = 8
+    ) -> None:
+        self._batch_size = batch_size
+        self._translators = {
+            direction: ImageTranslator(
+                network,
+                size_multiple=getattr(components[direction].options, "size_multiple", 1),
+                smallest_size=getattr(components[direction].options, "smallest_size", 1),
+            )
+            for direction, network in networks.items()
+        }
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The directions there is a network for."""
+        return tuple(self._translators)
+
+    def __call__(self, direction: str, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Translate images, float32 in [-1, 1], batch × height × width × channels."""
+        return np.asarray(
+            self._translators[direction](np.asarray(images, np.float32), batch_size=self._batch_size), np.float32
+        )
+
+
+class TrainingMeasurement:
+    """Several metrics of one translator, again and again.
+
+    Args:
+        metrics: What to measure.
+        translator: The networks in training.
+        data: Prepared data.
+
+    Raises:
+        PluginError: A metric cannot be built.
+    """
+
+    def __init__(self, metrics: Sequence[Component], translator: NetworksInTraining, data: EvaluationData) -> None:
+        self._translator = translator
+        self._data = data
+        labels = metric_labels([component.name for component in metrics])
+        self._metrics: dict[str, Metric] = {
+            label: component.create() for label, component in zip(labels, metrics, strict=True)
+        }
+
+    def prepare(self) -> None:
+        """Let the metrics do what they do once; before the training, so that one that cannot work fails then.
+
+        Raises:
+            GantkError: A metric lacks something, such as pictures or weights of a feature network; it is named.
+            PluginError: A metric fails otherwise.
+        """
+        for label, metric in self._metrics.items():
+            try:
+                metric.prepare(self._data)
+            except Exception as error:
+                raise _failure(label, error) from error
+
+    def __call__(self) -> Measured:
+        """Measure once.
+
+        Returns:
+            The values of all metrics, each as `metric.value`.
+
+        Raises:
+            GantkError, PluginError: As `prepare`.
+        """
+        values: dict[str, float] = {}
+        better: dict[str, str] = {}
+        for label, metric in self._metrics.items():
+            try:
+                result = metric.evaluate(self._translator, self._data)
+            except Exception as error:
+                raise _failure(label, error) from error
+            if not isinstance(result, MetricResult):
+                raise PluginError(f"Metric {label!r} must return a MetricResult. Received: {type(result).__name__}")
+            values.update({f"{label}.{name}": float(value) for name, value in result.values.items()})
+            better.update({f"{label}.{name}": end for name, end in result.better.items()})
+        return Measured(values, better)
+
+
+def _failure(label: str, error: Exception) -> Exception:
+    if isinstance(error, MemoryError):
+        return error
+    if isinstance(error, GantkError):
+        message = f"The metric {label!r} cannot be measured during training: {error.message}"
+        return type(error)(message, hint=error.hint)
+    return PluginError(
+        f"The metric {label!r} failed during training. Received: {type(error).__name__}: {error}",
+        hint="Take it out of `evaluate.metrics` of the train stage, or correct its options.",
+    )
