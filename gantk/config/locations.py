@@ -183,7 +183,14 @@ def _models(shapes: list[Any], node: Node | None, registry: Any) -> tuple[type[B
                     found.append(registry.find(kind, name, role=role).options)
                 except PluginError:
                     continue
-    return tuple(found)
+    named = [model for model in found if _is_named(model, component_name(node))]
+    return tuple(named or found)
+
+
+def _is_named(model: type[BaseModel], name: str | None) -> bool:
+    """Tell the member of a union that a value's `type` names."""
+    field = model.model_fields.get("type")
+    return name is not None and field is not None and name in typing.get_args(field.annotation)
 
 
 def component_name(node: Node | None) -> str | None:

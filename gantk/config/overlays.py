@@ -120,7 +120,7 @@ def _merge(base: Node, overlay: Node) -> Node:
     return Node(merged, base.position, base.weight + overlay.weight)
 
 
-def apply_overrides(root: Node, overrides: Iterable[str], problems: Problems) -> Node:
+def apply_overrides(root: Node, overrides: Iterable[str], problems: Problems, *, option: str = "--set") -> Node:
     """Apply `--set` arguments, `a.b.0.c=VALUE`, in order.
 
     A number picks an item of a list, anything else a key of a mapping; missing mappings are made.
@@ -130,17 +130,18 @@ def apply_overrides(root: Node, overrides: Iterable[str], problems: Problems) ->
         root: The pipeline, a mapping.
         overrides: The arguments.
         problems: Takes what cannot be applied.
+        option: What the option of the command line is called, for messages.
 
     Returns:
         The changed pipeline; new values have the argument as their position.
     """
     for override in overrides:
-        root = _apply_override(root, override, problems)
+        root = _apply_override(root, override, problems, option)
     return root
 
 
-def _apply_override(root: Node, override: str, problems: Problems) -> Node:
-    here = Position(Document(f"--set {override}", override, is_file=False), 0, 0)
+def _apply_override(root: Node, override: str, problems: Problems, option: str) -> Node:
+    here = Position(Document(f"{option} {override}", override, is_file=False), 0, 0)
     target, equals, text = override.partition("=")
     steps = target.strip().split(".")
     if not equals or not all(steps):

@@ -6,6 +6,7 @@ import numpy as np
 
 from gantk import EvaluationData, MetricResult, Translator
 from gantk_metrics.options import CycleErrorOptions
+from gantk_metrics.picture_levels import domain_images
 
 _THERE_AND_BACK = {"A": ("AtoB", "BtoA"), "B": ("BtoA", "AtoB")}
 
@@ -23,13 +24,13 @@ class CycleError:
         """Nothing is shared between candidates."""
 
     def evaluate(self, translator: Translator, data: EvaluationData) -> MetricResult:
-        """Measure both domains that the translator has both directions for."""
+        """Measure both domains, where the translator has both directions; else there is no cycle and no value."""
         values = {}
         counts = {}
         for domain, (there, back) in _THERE_AND_BACK.items():
             if not {there, back} <= set(translator.directions):
                 continue
-            real = data.images(self.options.split, domain, limit=self.options.limit)
+            real, _ = domain_images(data, self.options.split, domain, self.options.limit)
             returned = translator(back, translator(there, real))
             values[f"cycle_error_{domain.lower()}"] = float(np.mean(np.abs(returned.astype(np.float64) - real)) * 127.5)
             counts[domain] = len(real)
@@ -37,5 +38,10 @@ class CycleError:
             values=values,
             units=dict.fromkeys(values, "levels"),
             better=dict.fromkeys(values, "lower"),
-            protocol={"split": self.options.split, "samples": counts, "range": "8-bit levels, 0 to 255"},
+            protocol={
+                "split": self.options.split,
+                "samples": counts,
+                "range": "8-bit levels, 0 to 255",
+                **({} if values else {"no_value": "a cycle needs both directions"}),
+            },
         )

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gantk import EvaluationData, MetricResult, Translator
+from gantk import EvaluationData, MetricResult, RunFailed, Translator
 from gantk_metrics.options import MaskedPSNROptions
-
-IDENTICAL = 100.0
-"""PSNR in dB that stands for two identical pictures, whose PSNR is infinite."""
+from gantk_metrics.picture_rows import picture_rows
+from gantk_metrics.psnr import IDENTICAL
 
 
 def masked_psnr(truth: NDArray[Any], prediction: NDArray[Any], weight: NDArray[Any]) -> float:
@@ -52,6 +51,13 @@ class MaskedPSNR:
         """Measure every direction on aligned samples."""
         split, limit = self.options.split, self.options.limit
         inside = (data.images(split, "AB", "mask", limit=limit)[..., :1] + 1) / 2
+        for side, weight in (("inside", inside), ("outside", inside == 0)):
+            if not np.any(weight):
+                raise RunFailed(
+                    f"masked_psnr measures inside and outside of the masks of {split}/AB, and both need pixels. "
+                    f"Received: masks of {len(inside)} samples with no pixel {side}",
+                    hint="Are the masks black outside and white inside the object? Without any, take the metric `psnr`.",
+                )
         truth = {domain: data.images(split, "AB", domain, limit=limit) for domain in ("A", "B")}
         values: dict[str, float] = {}
         pictures: dict[str, Any] = {}
@@ -61,7 +67,7 @@ class MaskedPSNR:
             name = f"{source}_to_{target}".lower()
             values[f"outside_{name}"] = masked_psnr(truth[target], output, inside == 0)
             values[f"inside_{name}"] = masked_psnr(truth[target], output, inside)
-            pictures[f"{direction}: input, output, truth"] = _rows(truth[source], output, truth[target])
+            pictures[f"{direction}: input, output, truth"] = picture_rows(truth[source], output, truth[target])
         return MetricResult(
             values=values,
             units=dict.fromkeys(values, "dB"),
@@ -77,9 +83,3 @@ class MaskedPSNR:
             },
             pictures=pictures,
         )
-
-
-def _rows(*columns: NDArray[Any], count: int = 4) -> NDArray[np.uint8]:
-    """Lay the first samples below each other, one picture of each column side by side; uint8."""
-    rows = np.concatenate([np.concatenate(list(column[:count]), axis=0) for column in columns], axis=1)
-    return np.clip(np.rint((rows + 1) * 127.5), 0, 255).astype(np.uint8)

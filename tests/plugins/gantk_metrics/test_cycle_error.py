@@ -35,4 +35,12 @@ def test_a_translator_of_one_direction_has_no_cycle() -> None:
     class OneWay(Shift):
         directions = ("AtoB",)
 
-    assert CycleError(CycleErrorOptions()).evaluate(OneWay(), TwoDomains()).values == {}
+    result = CycleError(CycleErrorOptions()).evaluate(OneWay(), TwoDomains())
+    assert result.values == {}
+    assert result.protocol["no_value"] == "a cycle needs both directions"
+
+
+def test_aligned_samples(held: type) -> None:
+    fields = {"AB_A": np.full((2, 4, 4, 3), 0.25, np.float32), "AB_B": np.full((3, 4, 4, 3), -0.5, np.float32)}
+    result = CycleError(CycleErrorOptions()).evaluate(Shift(), held(**fields))
+    assert result.protocol["samples"] == {"A": 2, "B": 3}

@@ -3,8 +3,10 @@ import math
 import numpy as np
 import pytest
 
-from gantk_metrics.masked_psnr import IDENTICAL, MaskedPSNR, masked_psnr
+from gantk.errors import RunFailed
+from gantk_metrics.masked_psnr import MaskedPSNR, masked_psnr
 from gantk_metrics.options import MaskedPSNROptions
+from gantk_metrics.psnr import IDENTICAL
 
 
 def test_a_known_difference_gives_the_psnr_of_the_formula() -> None:
@@ -56,3 +58,14 @@ def test_a_copy_keeps_the_background_and_misses_the_animal() -> None:
     (picture,) = result.pictures.values()
     assert picture.shape == (1, 6, 3)
     assert picture.dtype == np.uint8
+
+
+@pytest.mark.parametrize(("mask", "side"), [((-1.0, -1.0), "inside"), ((1.0, 1.0), "outside")])
+def test_masks_that_leave_a_side_empty_are_an_error(mask: tuple[float, float], side: str) -> None:
+    class OneSided(OnePair):
+        def images(self, split: str, domain: str, field: str = "image", limit: int | None = None) -> np.ndarray:
+            pixels = np.float32(mask).reshape(1, 1, 2, 1).repeat(3, axis=-1)
+            return pixels if field == "mask" else super().images(split, domain, field, limit)
+
+    with pytest.raises(RunFailed, match=rf"masks of test/AB.* Received: masks of 1 samples with no pixel {side}"):
+        MaskedPSNR(MaskedPSNROptions()).evaluate(Copy(), OneSided())
