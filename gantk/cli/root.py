@@ -14,6 +14,8 @@ cli = LazyGroup(
         "pipeline": ("gantk.cli.pipeline:pipeline", "Run, check and show pipelines."),
         "data": ("gantk.cli.data:data", "Prepare and inspect data sets."),
         "translate": ("gantk.cli.translate:translate", "Translate pictures with a trained model."),
+        "evaluate": ("gantk.cli.evaluate:evaluate", "Compare two folders of pictures: FID, KID, PSNR, SSIM, LPIPS."),
+        "models": ("gantk.cli.models:models", "Import, show and export models."),
         "plugins": ("gantk.cli.plugins:plugins", "List plugins, and the options of what they provide."),
         "schema": ("gantk.cli.schema:schema", "Print the JSON schema of pipeline files."),
         "completion": ("gantk.cli.completion:completion", "Print a shell's completion script."),

@@ -1,8 +1,8 @@
-"""Built-in image networks: generators and discriminators of CycleGAN and pix2pix."""
+"""Built-in image networks: generators and discriminators of CycleGAN and pix2pix, and the originals' weights."""
 
 from __future__ import annotations
 
-from gantk import DiscriminatorSpec, GeneratorSpec, hookimpl
+from gantk import DiscriminatorSpec, GeneratorSpec, WeightMapSpec, hookimpl
 from gantk_networks.options import PatchGANOptions, PixelOptions, ResNetOptions, UNetOptions
 
 
@@ -44,5 +44,26 @@ def gantk_discriminators() -> list[DiscriminatorSpec]:
             options=PixelOptions,
             summary="Judges every pixel alone.",
             reference="Isola 2017, section 6.1.2, https://arxiv.org/abs/1611.07004",
+        ),
+    ]
+
+
+@hookimpl
+def gantk_weight_maps() -> list[WeightMapSpec]:
+    """Return what trained weights the built-in generators can take."""
+    return [
+        WeightMapSpec(
+            name="cyclegan/resnet",
+            factory="gantk_networks.resnet_weights:ResNetWeights",
+            generator="resnet",
+            summary="ResnetGenerator of the original PyTorch code, any blocks and normalization (latest_net_G.pth).",
+            reference="Zhu 2017; https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix",
+        ),
+        WeightMapSpec(
+            name="pix2pix/unet",
+            factory="gantk_networks.unet_weights:UNetWeights",
+            generator="unet",
+            summary="UnetGenerator of the original PyTorch code, any depth and normalization (latest_net_G.pth).",
+            reference="Isola 2017; https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix",
         ),
     ]

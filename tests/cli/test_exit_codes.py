@@ -40,7 +40,7 @@ def test_refusal_of_the_system_is_1(gantk, stages):
         (
             ["plugins", "list", "--kind", "los"],
             "Invalid value for --kind: must be one of generator, discriminator, loss, transform, model, source, "
-            "metric, stage. Received: 'los'\nhint: `gantk plugins list --help` shows how it is used.",
+            "metric, stage, weight_map. Received: 'los'\nhint: `gantk plugins list --help` shows how it is used.",
         ),
     ],
 )
@@ -101,6 +101,23 @@ def test_plugin_that_is_missing_is_5(gantk, stages):
         "error: plugin 'no_such_module' must be an importable module, an installed plugin or a file. "
         "Received: no module 'no_such_module'\n"
     )
+
+
+@pytest.mark.parametrize("way", ["-p", "plugins:"])
+def test_a_broken_plugin_that_is_asked_for_is_5(gantk, stages, tmp_path, way):
+    """A person who names a file wants it; one that is merely installed is a warning."""
+    (tmp_path / "mine.py").write_text("import no_such_module\n")
+    arguments = ["-p", "./mine.py"] if way == "-p" else []
+    if way == "plugins:":
+        stages.write_text(f"plugins: [{tmp_path}/mine.py]\n{stages.read_text()}")
+    outcome = gantk(*arguments, "pipeline", "validate", "greeting.yaml")
+    assert (outcome.code, outcome.out) == (5, "")
+    assert "a plugin that is asked for by name must work" in outcome.err
+    assert f"mine (file {tmp_path}/mine.py): ModuleNotFoundError: No module named 'no_such_module'" in outcome.err
+    assert f"`gantk -p {tmp_path}/mine.py plugins show mine` shows where it fails" in outcome.err
+    shown = gantk("-p", "./mine.py", "plugins", "show", "mine")
+    assert shown.code == 0
+    assert 'mine.py", line 1' in shown.out
 
 
 def test_broken_plugin_is_a_warning_unless_strict(gantk, stages, plugin_site, monkeypatch):

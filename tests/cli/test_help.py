@@ -8,7 +8,7 @@ from click.shell_completion import ShellComplete
 
 from gantk.cli.root import cli
 
-OWN = ("pipeline", "plugins", "schema", "completion")
+OWN = ("pipeline", "models", "plugins", "schema", "completion")
 
 
 def commands(group=cli, path=()):

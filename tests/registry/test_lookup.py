@@ -29,6 +29,8 @@ def plugin(**hooks):
 def record(kind, name, **extra):
     if kind == "model":
         extra.setdefault("layout", "unpaired")
+    if kind == "weight_map":
+        extra.setdefault("generator", "resnet")
     return KINDS[kind](name=name, factory="package.module:attribute", summary=f"The {name}.", **extra)
 
 
@@ -173,10 +175,11 @@ def test_every_hook_is_documented(hook):
 @pytest.mark.parametrize("hook", REGISTERING_HOOKS)
 def test_every_registering_hook_registers(plugin_environment, hook):
     kind = REGISTERING_HOOKS[hook].kind
-    spec = record(kind, "thing")
+    name = "/".join(["thing"] * KINDS[kind].name_parts)
+    spec = record(kind, name)
     registry = Registry({"one": plugin(**{hook: [spec]})}, third_party={"two": plugin(**{hook: [spec]})})
-    assert registry.find(kind, "thing") is spec
-    assert registry.find(kind, "two/thing") is spec
+    assert registry.find(kind, name) is spec
+    assert registry.find(kind, f"two/{name}") is spec
     assert registry.plugins[0].hooks == (hook,)
 
 
