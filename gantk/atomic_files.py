@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,56 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Make a folder that appears under its name only when the block ends well.
+
+    Its files and the folder entry are on disk when the block has ended. A folder that is replaced is moved away just
+    before, since no system call puts one in the place of another.
+
+    Args:
+        path: The folder; the one it is in exists.
+        replace: Remove what is there under the name.
+
+    Yields:
+        The temporary folder to fill, empty and beside `path`.
+
+    Raises:
+        FileExistsError: There is something under the name, and `replace` is False.
+        NotADirectoryError: It is no folder.
+        RunFailed: The disk is full. Nothing is left behind, and an older folder stays as it was.
+    """
+    stem = os.fsencode(path.name)[:200].decode(errors="ignore")
+    temporary, former = (path.with_name(f".{stem}.{kind}-{uuid.uuid4().hex[:12]}") for kind in ("tmp", "old"))
+    temporary.mkdir()
+    try:
+        yield temporary
+        for folder, _, names in os.walk(temporary):
+            for name in names:
+                with open(Path(folder, name), "rb") as stream:
+                    os.fsync(stream.fileno())
+            _sync_folder(Path(folder))
+        if os.path.lexists(path):
+            if not replace:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+            if path.is_symlink() or not path.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+            path.rename(former)
+        temporary.rename(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise RunFailed(
+                f"No space is left to write {path}.", hint="Free some space, then run the same command again."
+            ) from error
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if os.path.lexists(former) and not os.path.lexists(path):
+            former.rename(path)
+        shutil.rmtree(former, ignore_errors=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -176,6 +176,27 @@ class Bundle:
         """Translate images, float32 in [-1, 1], batch × height × width × channels (`gantk.Translator`)."""
         return self.translate(np.asarray(images, np.float32), direction)
 
+    def record_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Write into the file what was measured, in place of what stood there, in one step.
+
+        The networks stay as they are, and so does `digest`.
+
+        Args:
+            metrics: What was measured, plain values; numbers that are not finite become `null`.
+
+        Raises:
+            UsageError: The file does not exist any more.
+            RunFailed: It is damaged, or the disk is full; the older file stays as it was.
+        """
+        metadata = self.metadata.model_copy(update={"metrics": _plain(metrics)})
+        records = metadata.networks.values()
+        write_members(
+            self.path,
+            metadata,
+            {record.file: read_weights_member(self.path, record.file, record.sha256) for record in records},
+        )
+        self.metadata = metadata
+
     def _plugin_hint(self, error: PluginError | None) -> str:
         plugins = ", ".join(f"{name} {version}".strip() for name, version in self.metadata.plugins.items())
         written = f"It was written by gantk {self.metadata.gantk or 'unknown'} with the plugins {plugins or 'unknown'}."
@@ -197,7 +218,8 @@ def save_bundle(
 ) -> Bundle:
     """Save trained generators as one file, in one step.
 
-    Equal networks and facts give equal bytes. Numbers that are not finite become `null`, as JSON has none.
+    Equal networks and facts give equal bytes. Numbers that are not finite become `null`, as JSON has none. Where the
+    file is there and holds the same networks, what was measured of them (`Bundle.record_metrics`) is kept.
 
     Args:
         path: Where to write; the folder is made.
@@ -206,7 +228,7 @@ def save_bundle(
         model: Name of the adversarial model, such as `cyclegan`.
         domain_names: What the domains show: `{"A": "horse", "B": "zebra"}`.
         training: A summary of the training, plain values.
-        metrics: What was measured, plain values.
+        metrics: What was measured, plain values; by default what stands in the file, where it holds the same networks.
         precision: The precision it was trained in.
         licence: Under what terms the weights may be used, where that is known.
         registry: Where the plugins' versions are looked up; by default the registry of the process.
@@ -262,9 +284,21 @@ def save_bundle(
         gantk=__version__,
         plugins=plugins,
     )
+    bundle = Bundle(path, metadata, registry=registry)
+    if metrics is None:
+        bundle.metadata = metadata.model_copy(update={"metrics": _measured_before(bundle)})
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_members(path, metadata, members)
-    return Bundle(path, metadata, registry=registry)
+    write_members(path, bundle.metadata, members)
+    return bundle
+
+
+def _measured_before(bundle: Bundle) -> dict[str, Any]:
+    """Return the metrics in the file that a bundle will replace, if that holds the same networks."""
+    try:
+        former = Bundle(bundle.path, read_metadata(bundle.path))
+    except (UsageError, RunFailed):
+        return {}
+    return former.metadata.metrics if former.digest == bundle.digest else {}
 
 
 def load_bundle(path: Path | str, *, registry: Registry | None = None) -> Bundle:

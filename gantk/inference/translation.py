@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gantk.artifacts.image_translator import ImageTranslator
+
+logger = logging.getLogger("gantk.inference")
 
 MAX_PIXELS = 16 << 20
 """Largest picture translated unless told otherwise: 4096 × 4096. A network needs about a kilobyte a pixel or more."""
@@ -136,6 +139,8 @@ def translate(
     """
     options = TranslationOptions(direction, format, quality, batch_size, max_pixels)
     found, records, plan = _planned(bundle, inputs, output, options, overwrite, retry_failures)
+    if plan.tasks and bundle.metadata.licence:
+        logger.info("the licence of the model: %s", bundle.metadata.licence)
     try:
         return run_job(
             plan,

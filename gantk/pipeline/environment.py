@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from gantk.pipeline.devices import describe_devices
 from gantk.registry import default_registry
 
 _PACKAGES = ("gantk", "keras", "tensorflow", "jax", "apache-beam", "grain", "numpy", "pillow", "simplejpeg")
@@ -21,8 +21,7 @@ def describe_environment(folder: Path) -> dict[str, Any]:
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "machine": platform.machine(),
-        "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "devices": describe_devices(),
         "packages": {name: _version(name) for name in _PACKAGES if _version(name)},
         "plugins": {
             info.name: {"distribution": info.distribution, "version": info.version, "status": info.status}

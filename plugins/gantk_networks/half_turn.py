@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from gantk import exporting
+
 
 @keras.saving.register_keras_serializable(package="gantk_networks")
 class HalfTurn(keras.layers.Layer):
@@ -19,7 +21,8 @@ class HalfTurn(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        return ops.flip(inputs, axis=(1, 2))
+        # Other runtimes turn by the first way with one slice, by the second with transpositions of the whole image.
+        return inputs[:, ::-1, ::-1] if exporting() else ops.flip(inputs, axis=(1, 2))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

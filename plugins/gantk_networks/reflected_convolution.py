@@ -7,6 +7,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from gantk import exporting
 from gantk_networks import grouped_pixels, winograd
 
 _FEWEST_CHANNELS_FOR_WINOGRAD = 32
@@ -89,7 +90,7 @@ class ReflectedConvolution2D(keras.layers.Layer):
 
     def _choose(self, images: Any) -> Literal["winograd", "grouped", "direct"]:
         dtype = keras.backend.standardize_dtype(images.dtype)
-        if self.algorithm == "direct" or dtype not in ("float32", "bfloat16") or not _on_a_processor():
+        if exporting() or self.algorithm == "direct" or dtype not in ("float32", "bfloat16") or not _on_a_processor():
             return "direct"
         channels = min(images.shape[-1], self.filters)
         if self.kernel_size == 3 and channels >= _FEWEST_CHANNELS_FOR_WINOGRAD and winograd.fits(images.shape):

@@ -19,6 +19,7 @@ import keras
 from keras import layers
 
 from gantk_networks.convolutions import convolution, normalization, reflected_convolution, transposed_convolution
+from gantk_networks.enlargement import Enlargement
 from gantk_networks.half_turn import HalfTurn
 from gantk_networks.input_size import check_input_size
 from gantk_networks.options import ResNetOptions
@@ -66,7 +67,7 @@ def build(
     def upsample(x: Any, filters: int, name: str) -> Any:
         if options.upsampling == "transposed":
             return transposed_convolution(filters, 3, strides=2, padding="same", use_bias=biased, name=name)(x)
-        x = layers.UpSampling2D(2, interpolation=options.interpolation, name=f"{name}_resize")(x)
+        x = Enlargement(2, interpolation=options.interpolation, name=f"{name}_resize")(x)
         return reflected(filters, 3, name)(x)
 
     image = layers.Input((None, None, input_shape[-1]), name="image")
