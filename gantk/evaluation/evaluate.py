@@ -33,7 +33,8 @@ def evaluate(
 
     Args:
         metrics: The metrics to compute.
-        candidates: What to measure, by name: `trained`, `untrained`, `identity`.
+        candidates: What to measure, by name: `trained`, `untrained`, `identity`. What a candidate says of itself as
+            its attribute `protocol` stands in the protocol of its numbers, under `candidate`.
         data: Prepared data.
         directory: Where `evaluation.json` and `pictures/` go; it exists.
 
@@ -54,13 +55,16 @@ def evaluate(
                 raise PluginError(
                     f"Metric {component.name!r} must return a MetricResult. Received: {type(result).__name__}"
                 )
-            entries.append(_entry(component, name, result, directory))
+            entries.append(_entry(component, name, translator, result, directory))
             logger.info("%s of %s: %s", component.name, name, _in_words(result))
     write_json(directory / "evaluation.json", {"metrics": entries})
     return entries
 
 
-def _entry(component: Component, candidate: str, result: MetricResult, directory: Path) -> dict[str, Any]:
+def _entry(
+    component: Component, candidate: str, translator: Translator, result: MetricResult, directory: Path
+) -> dict[str, Any]:
+    about = getattr(translator, "protocol", None)
     pictures = {}
     for caption, pixels in result.pictures.items():
         stem = re.sub(r"[^a-z0-9]+", "-", f"{component.name} {candidate} {caption}".lower()).strip("-")
@@ -77,7 +81,11 @@ def _entry(component: Component, candidate: str, result: MetricResult, directory
         "values": {key: float(value) if math.isfinite(value) else None for key, value in result.values.items()},
         "units": dict(result.units),
         "better": dict(result.better),
-        "protocol": {"options": component.to_plain(), **result.protocol},
+        "protocol": {
+            "options": component.to_plain(),
+            **result.protocol,
+            **({} if about is None else {"candidate": dict(about)}),
+        },
         "pictures": pictures,
     }
 

@@ -2,7 +2,9 @@
 
 Every kernel is 4×4 with stride 2. Going down: convolution, normalization, LeakyReLU 0.2; going up: transposed
 convolution, normalization, dropout, ReLU, with the features of the same resolution from the way down beside them. The
-first and the innermost convolution have no normalization. For sizes that are multiples of 2^downs the original's
+first and the innermost convolution have no normalization. The original tests one image at a time in training mode; so
+does this network with batch normalization, in a form that can be repeated: each image is normalized by its own
+statistics, and dropout has a fixed pattern. For sizes that are multiples of 2^downs the original's
 padding of one pixel is exactly `same`; from a PyTorch kernel (either kind): `kernel.transpose(2, 3, 1, 0)`.
 """
 
@@ -14,6 +16,7 @@ import keras
 from keras import layers
 
 from gantk_networks.convolutions import convolution, normalization, transposed_convolution
+from gantk_networks.fixed_dropout import FixedDropout
 from gantk_networks.input_size import check_input_size
 from gantk_networks.leaky_relu import LeakyReLU
 from gantk_networks.options import UNetOptions
@@ -44,7 +47,12 @@ def build(
     biased = options.normalization != "batch"
 
     def normalized(x: Any, name: str) -> Any:
-        return normalization(options.normalization, affine=options.affine, name=f"{name}_norm")(x)
+        return normalization(
+            options.normalization,
+            affine=options.affine,
+            statistics_at_test=options.statistics_at_test,
+            name=f"{name}_norm",
+        )(x)
 
     def down(x: Any, level: int) -> Any:
         unnormalized = level in (1, options.downs) or options.normalization == "none"
@@ -72,7 +80,10 @@ def build(
         x = normalized(x, name)
         # Levels between two of full width, as the original's code has them (the paper counts the innermost too).
         if options.dropout and 2 ** (level - 2) >= _WIDEST and level < options.downs:
-            x = layers.Dropout(options.dropout, name=f"{name}_dropout")(x)
+            dropout = FixedDropout(
+                options.dropout, at_test=options.drops_at_test, pattern=level, name=f"{name}_dropout"
+            )
+            x = dropout(x)
         x = layers.Concatenate(name=f"{name}_skip")([skips.pop(), x])
     x = layers.ReLU(name="last_relu")(x)
     x = transposed_convolution(output_channels, 4, strides=2, padding="same", name="last")(x)

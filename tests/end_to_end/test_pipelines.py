@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gantk.artifacts import load_bundle
+
 PIPELINES = Path(__file__).parents[2] / "pipelines"
 TINY_NETWORKS = (
     "stages.train.model.generator={type: resnet, filters: 4, blocks: 1, upsampling: resize}",
@@ -24,6 +26,7 @@ HORSE2ZEBRA = (
     "stages.train.epochs=2",
     "stages.evaluate.metrics.0={type: domain_classifier, steps: 5}",
     "stages.translate.limit=2",
+    "stages.train.licence=CC BY 4.0",
 )
 
 
@@ -72,6 +75,14 @@ def test_horse2zebra_leaves_everything_it_promises(finished_run: Path) -> None:
     identity = {entry["name"]: entry["values"] for entry in entries if entry["candidate"] == "identity"}
     assert identity["masked_psnr"]["outside_a_to_b"] == 100
     assert identity["cycle_error"] == {"cycle_error_a": 0, "cycle_error_b": 0}
+    # The model holds it too, and is the same model: the next test sees that it is not trained again.
+    about = load_bundle(finished_run)
+    assert about.digest == digest(finished_run)
+    (trained,) = [entry for entry in entries if (entry["name"], entry["candidate"]) == ("masked_psnr", "trained")]
+    assert about.metadata.metrics["masked_psnr"]["values"] == trained["values"]
+    assert about.metadata.metrics["masked_psnr"]["protocol"] == trained["protocol"]
+    assert about.metadata.licence == "CC BY 4.0"
+    assert "Licence: CC BY 4.0." in (finished_run / "report.html").read_text()
     assert len(json.loads((finished_run / "translate" / "pairs.json").read_text())["pairs"]) == 2
     assert "Before and after" in (finished_run / "report.html").read_text()
 
@@ -122,6 +133,7 @@ def test_horse2zebra_runs_on_two_devices_of_jax(tmp_path: Path, monkeypatch: pyt
         "stages.prepare.source.test=5",
         "stages.train.epochs=1",
         "stages.train.devices=2",
+        "stages.train.evaluate={metrics: [cycle_error], keep_best: cycle_error_a}",
         folder=tmp_path,
         backend="jax",
         extra=("--until", "evaluate"),
