@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from gantk.artifacts.image_translator import ImageTranslator
 from gantk.engine.periodic_evaluation import Measured, metric_labels
 from gantk.errors import GantkError, PluginError
-from gantk.protocols import EvaluationData, Metric, MetricResult
+from gantk.protocols import EvaluationData, Metric, MetricResult, Translator
 
 if TYPE_CHECKING:
-    import keras
+    import numpy as np
     from numpy.typing import NDArray
 
     from gantk.config import Component
@@ -52,40 +49,6 @@ class ChosenPictures:
         return self._split if split == "test" else split
 
 
-class NetworksInTraining:
-    """Networks as a bundle of them would translate; they may change between calls. Implements `gantk.Translator`.
-
-    Args:
-        networks: A network from images to images by direction.
-        components: What they were built from, by the same directions: says which sizes they take.
-        batch_size: Images in one call of a network.
-    """
-
-    def __init__(
-        self, networks: Mapping[str, keras.Model], components: Mapping[str, Component], batch_size: int = 8
-    ) -> None:
-        self._batch_size = batch_size
-        self._translators = {
-            direction: ImageTranslator(
-                network,
-                size_multiple=getattr(components[direction].options, "size_multiple", 1),
-                smallest_size=getattr(components[direction].options, "smallest_size", 1),
-            )
-            for direction, network in networks.items()
-        }
-
-    @property
-    def directions(self) -> tuple[str, ...]:
-        """The directions there is a network for."""
-        return tuple(self._translators)
-
-    def __call__(self, direction: str, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Translate images, float32 in [-1, 1], batch × height × width × channels."""
-        return np.asarray(
-            self._translators[direction](np.asarray(images, np.float32), batch_size=self._batch_size), np.float32
-        )
-
-
 class TrainingMeasurement:
     """Several metrics of one translator, again and again.
 
@@ -98,7 +61,7 @@ class TrainingMeasurement:
         PluginError: A metric cannot be built.
     """
 
-    def __init__(self, metrics: Sequence[Component], translator: NetworksInTraining, data: EvaluationData) -> None:
+    def __init__(self, metrics: Sequence[Component], translator: Translator, data: EvaluationData) -> None:
         self._translator = translator
         self._data = data
         labels = metric_labels([component.name for component in metrics])

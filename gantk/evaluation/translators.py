@@ -11,27 +11,42 @@ if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
+    from gantk.config import Component
+
 
 class NetworkTranslator:
-    """Networks that translate, one a direction. Implements `gantk.Translator`.
+    """Networks as a bundle of them would translate; they may change between calls. Implements `gantk.Translator`.
 
     Args:
-        networks: A Keras model from images to images by direction.
+        networks: A network from images to images by direction.
+        components: What they were built from, by the same directions: says which sizes they take.
         batch_size: Images in one call of a network.
     """
 
-    def __init__(self, networks: Mapping[str, keras.Model], batch_size: int = 16) -> None:
-        self._networks = dict(networks)
+    def __init__(
+        self, networks: Mapping[str, keras.Model], components: Mapping[str, Component], batch_size: int = 8
+    ) -> None:
+        # On use: what only compares pictures loads no framework.
+        from gantk.artifacts.image_translator import ImageTranslator
+
         self._batch_size = batch_size
+        self._translators = {
+            direction: ImageTranslator(
+                network,
+                size_multiple=getattr(components[direction].options, "size_multiple", 1),
+                smallest_size=getattr(components[direction].options, "smallest_size", 1),
+            )
+            for direction, network in networks.items()
+        }
 
     @property
     def directions(self) -> tuple[str, ...]:
         """The directions there is a network for."""
-        return tuple(self._networks)
+        return tuple(self._translators)
 
     def __call__(self, direction: str, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Translate images, float32 in [-1, 1], batch × height × width × channels."""
-        outputs = self._networks[direction].predict(images, batch_size=self._batch_size, verbose=0)
+        """Translate images of any size, float32 in [-1, 1], batch × height × width × channels."""
+        outputs = self._translators[direction](np.asarray(images, np.float32), batch_size=self._batch_size)
         return np.asarray(outputs, np.float32)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from gantk.errors import PluginError, RunFailed
-from gantk.evaluation.during_training import ChosenPictures, NetworksInTraining, TrainingMeasurement
+from gantk.evaluation.during_training import ChosenPictures, TrainingMeasurement
+from gantk.evaluation.translators import NetworkTranslator
 from gantk.protocols import MetricResult
 
 
@@ -67,7 +68,7 @@ def network():
 
 
 def networks(network):
-    return NetworksInTraining({"AtoB": network}, {"AtoB": SimpleNamespace(options=SimpleNamespace(size_multiple=4))})
+    return NetworkTranslator({"AtoB": network}, {"AtoB": SimpleNamespace(options=SimpleNamespace(size_multiple=4))})
 
 
 def test_the_values_follow_the_weights(network):

@@ -86,9 +86,11 @@ def untrained_translator(bundle: Bundle, seed: int) -> Translator:
     from gantk.evaluation import NetworkTranslator
 
     set_seeds(seed)
-    networks = {}
-    for direction, record in bundle.metadata.networks.items():
-        networks[direction] = bundle.component(direction).create(
+    components = {direction: bundle.component(direction) for direction in bundle.directions}
+    networks = {
+        direction: components[direction].create(
             input_shape=(None, None, record.input_channels), output_channels=record.output_channels
         )
-    return NetworkTranslator(networks)
+        for direction, record in bundle.metadata.networks.items()
+    }
+    return NetworkTranslator(networks, components)

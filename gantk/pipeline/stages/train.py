@@ -128,11 +128,12 @@ class TrainStage:
         from gantk.engine.periodic_evaluation import PeriodicEvaluation
         from gantk.engine.undisturbed import undisturbed
         from gantk.evaluation import PreparedEvaluationData
-        from gantk.evaluation.during_training import ChosenPictures, NetworksInTraining, TrainingMeasurement
+        from gantk.evaluation.during_training import ChosenPictures, TrainingMeasurement
+        from gantk.evaluation.translators import NetworkTranslator
 
         pictures = ChosenPictures(PreparedEvaluationData(dataset, seed), split, options.limit)
         with undisturbed(model):
-            networks = NetworksInTraining(model.inference_networks(), model.inference_components())
+            networks = NetworkTranslator(model.inference_networks(), model.inference_components())
             measurement = TrainingMeasurement(options.metrics, networks, pictures)
             measurement.prepare()
         logger.info(
