@@ -96,6 +96,8 @@ class Spec:
     kind: ClassVar[str]
     name_parts: ClassVar[int] = 1
     in_pipeline: ClassVar[bool] = True
+    methods: ClassVar[tuple[str, ...]] = ()
+    "What the factory's result must have, by its protocol."
 
     name: str
     factory: str
@@ -118,6 +120,11 @@ class Spec:
             raise TypeError(
                 f"{type(self).__name__}.options must be a subclass of gantk.Options. Received: {self.options!r}"
             )
+
+    @property
+    def required_methods(self) -> tuple[str, ...]:
+        """What the factory's result must be able to do, by its protocol in `gantk.protocols`."""
+        return self.methods
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +174,10 @@ class LossSpec(Spec):
 
     role: Literal["adversarial", "pairwise"] = "adversarial"
 
+    @property
+    def required_methods(self) -> tuple[str, ...]:
+        return ("discriminator_loss", "generator_loss") if self.role == "adversarial" else ("__call__",)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TransformSpec(Spec):
@@ -180,6 +191,7 @@ class TransformSpec(Spec):
     """
 
     kind: ClassVar[str] = "transform"
+    methods: ClassVar[tuple[str, ...]] = ("__call__",)
 
     at_preparation: bool = True
 
@@ -204,6 +216,7 @@ class SourceSpec(Spec):
     """Where raw samples come from. `factory(options) -> Source`; `options` derives from `SourceOptions`."""
 
     kind: ClassVar[str] = "source"
+    methods: ClassVar[tuple[str, ...]] = ("items", "read")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,6 +229,7 @@ class MetricSpec(Spec):
     """
 
     kind: ClassVar[str] = "metric"
+    methods: ClassVar[tuple[str, ...]] = ("prepare", "evaluate")
 
     compares: Literal["nothing", "sets", "pairs"] = "nothing"
 
@@ -237,6 +251,7 @@ class StageSpec(Spec):
     """
 
     kind: ClassVar[str] = "stage"
+    methods: ClassVar[tuple[str, ...]] = ("run",)
 
     consumes: tuple[str, ...] = ()
     produces: tuple[str, ...] = ()
@@ -269,6 +284,7 @@ class WeightMapSpec(Spec):
     """
 
     kind: ClassVar[str] = "weight_map"
+    methods: ClassVar[tuple[str, ...]] = ("recognise", "plan")
     name_parts: ClassVar[int] = 2
     in_pipeline: ClassVar[bool] = False
 

@@ -46,9 +46,18 @@ class Component:
         """Import the factory and call it with the options first.
 
         Raises:
-            PluginError: The factory cannot be imported.
+            PluginError: The factory cannot be imported, or its result lacks a method of its protocol.
         """
-        return load_factory(self.spec)(self.options, *args, **kwargs)
+        made = load_factory(self.spec)(self.options, *args, **kwargs)
+        lacking = [name for name in self.spec.required_methods if not callable(getattr(made, name, None))]
+        if lacking:
+            raise PluginError(
+                f"{self.spec.kind} {self.name!r}: what its factory {self.spec.factory!r} returns must have the "
+                f"{'method' if len(lacking) == 1 else 'methods'} {', '.join(lacking)}.\n"
+                f"Received: {type(made).__module__}.{type(made).__qualname__}, without",
+                hint="gantk/protocols.py says what each is given and returns.",
+            )
+        return made
 
     def to_plain(self) -> dict[str, Any]:
         """Return `{"type": name, **options}` as plain JSON values; validating it gives this component again."""

@@ -119,6 +119,6 @@ def _local_runner(workers: int, job_file: Path) -> Any:
         return FnApiRunner()
     # `exec`, so that the process Beam waits for is the worker itself and not a shell around it. The job's name is
     # for people who look at the list of processes; the worker learns its work from Beam.
-    words = (sys.executable, "-m", "gantk.data.beam_worker", os.fspath(job_file))
+    words = (sys.executable, "-P", "-m", "gantk.data.beam_worker", os.fspath(job_file))
     command = f"exec {shlex.join(words)}"
     return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))

@@ -83,7 +83,7 @@ def _check_rejects(job: Job, reports: list[dict[str, Any]], rejected: int) -> No
         more = f"\n  and {len(entries) - _NAMED_REJECTS} more" if len(entries) > _NAMED_REJECTS else ""
         raise RunFailed(
             f"{allowed} of the samples may be rejected. Received: {rejected} of {inputs} rejected:\n{named}{more}",
-            hint=f"All are listed in {job.directory / REJECTS}. Mend them, or raise max_reject_fraction.",
+            hint=f"All are listed in {job.directory / REJECTS}. Mend them, or raise max_reject_fraction of the prepare stage.",
         )
 
 

@@ -212,11 +212,24 @@ def _run_in_process(job: Job, job_file: Path, names: list[str]) -> None:
     with _root_logger_left_alone():
         from gantk.data.beam_pipeline import run_pipeline
     try:
-        run_pipeline(job_file, names, workers=0)
+        with _beam_silenced():
+            run_pipeline(job_file, names, workers=0)
     except Exception as error:
         if failure := job.failure():
             raise failure from error
         raise RunFailed(f"Beam failed. Received: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _beam_silenced() -> Iterator[None]:
+    """Keep Beam from printing, with a traceback, the error that the caller is about to tell."""
+    beam = logging.getLogger("apache_beam")
+    level = beam.level
+    beam.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        beam.setLevel(level)
 
 
 @contextmanager

@@ -40,8 +40,9 @@ def supervise(
     """
     log_path = job.work / "beam.log"
     with open(log_path, "wb") as log:
+        # -P: a file of the working directory, such as a `csv.py`, must not stand in for a module.
         driver = subprocess.Popen(
-            [sys.executable, "-m", "gantk.data.beam_driver", os.fspath(job_file), str(workers)],
+            [sys.executable, "-P", "-m", "gantk.data.beam_driver", os.fspath(job_file), str(workers)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,

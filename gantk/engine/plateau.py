@@ -84,7 +84,7 @@ class Plateau(keras.layers.Layer):
         self.factor.assign(factor)
         self.waited.assign(0)
         logger.info(
-            "%s has not improved on %.4g for %d values: the learning rates are multiplied by %.4g from here on",
+            "%s was not better than %.4g %d times in a row: the learning rates are %.4g of what the options say from here on",
             name,
             best,
             waited,

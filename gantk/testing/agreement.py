@@ -93,7 +93,7 @@ def _compare(
 
 def _run(backend: str, request: Mapping[str, Any]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "gantk.testing.one_step"],
+        [sys.executable, "-P", "-m", "gantk.testing.one_step"],
         input=json.dumps(request),
         env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,

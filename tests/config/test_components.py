@@ -1,10 +1,14 @@
 """What the choices rely on, and what they do."""
 
+import sys
+from types import ModuleType
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from gantk.config.components import Component, GeneratorChoice, ModelChoice, TransformChoice
-from gantk.specs import Options
+from gantk.errors import PluginError
+from gantk.specs import LossSpec, Options
 
 
 class Outer(Options):
@@ -70,3 +74,18 @@ def test_an_options_model_describes_itself_without_the_other_plugins():
     properties = Outer.model_json_schema()["properties"]
     assert properties["generator"]["x-gantk-choice"] == "generator"
     assert properties["transforms"]["items"] == {"x-gantk-choice": "transform"}
+
+
+def test_what_lacks_a_method_of_its_protocol_is_told_by_name(monkeypatch):
+    module = ModuleType("soft_hinge")
+    module.SoftHinge = type("SoftHinge", (), {"__init__": lambda self, options: None, "discriminator_loss": abs})
+    monkeypatch.setitem(sys.modules, "soft_hinge", module)
+    spec = LossSpec(name="soft_hinge", factory="soft_hinge:SoftHinge", summary="Half a loss.")
+    with pytest.raises(PluginError) as caught:
+        Component("soft_hinge", spec, spec.options()).create()
+    assert "loss 'soft_hinge'" in caught.value.message
+    assert "must have the method generator_loss.\nReceived:" in caught.value.message
+    assert "SoftHinge" in caught.value.message
+    pairwise = LossSpec(name="soft_hinge", role="pairwise", factory="soft_hinge:SoftHinge", summary="No distance.")
+    with pytest.raises(PluginError, match="must have the method __call__"):
+        Component("soft_hinge", pairwise, pairwise.options()).create()

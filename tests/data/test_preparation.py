@@ -186,7 +186,7 @@ def test_bad_pictures_are_rejected_with_their_reasons(source, folder, tmp_path):
     ]
 
 
-def test_too_many_rejects_fail_and_name_the_first_ones(source, folder, tmp_path):
+def test_too_many_rejects_fail_and_name_the_first_ones(source, folder, tmp_path, caplog):
     for number in range(7):
         (folder / f"A{number:02d}.dat").write_bytes(b"junk")
     with pytest.raises(RunFailed) as caught:
@@ -194,6 +194,7 @@ def test_too_many_rejects_fail_and_name_the_first_ones(source, folder, tmp_path)
     assert "at most 20.00% of the samples may be rejected. Received: 7 of 20 rejected" in caught.value.message
     assert "A00.dat: decode: not an image" in caught.value.message
     assert "and 2 more" in caught.value.message
+    assert [record for record in caplog.records if record.name.startswith("apache_beam")] == []
     assert not (tmp_path / "out" / "manifest.json").exists()
     assert len((tmp_path / "out" / "rejects.jsonl").read_text().splitlines()) == 7
 

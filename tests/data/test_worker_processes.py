@@ -46,6 +46,14 @@ def test_any_number_of_workers_writes_the_same_bytes(source, transform, tmp_path
     assert_none_left(tmp_path / "three")
 
 
+def test_files_of_the_working_directory_stand_in_for_no_module(source, tmp_path, monkeypatch):
+    for name in ("csv", "gantk", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a script of the user was executed')")
+    monkeypatch.chdir(tmp_path)
+    assert prepare(source(train=3, test=0), directory=tmp_path / "out", workers=1).counts["train"]
+    assert_none_left(tmp_path / "out")
+
+
 def test_a_killed_worker_ends_the_run_in_seconds_and_the_rest_is_kept(source, tmp_path):
     made = source(train=60, test=0, fault="killed once", marker=str(tmp_path / "marker"))
     settings = {"directory": tmp_path / "out", "workers": 1, "unit_images": 6}

@@ -94,12 +94,13 @@ class TrainStage:
 
     def _preview_split(self, dataset: PreparedDataset) -> str:
         for option, split in (("split", self.options.split), ("preview.split", self.options.preview.split)):
-            if split in dataset.splits:
+            # A small set may hold out samples of one domain only.
+            if split in dataset.splits and set(dataset.domains(split)) >= set(dataset.domains(self.options.split)):
                 continue
             if option == "preview.split" and "split" not in self.options.preview.model_fields_set:
                 return self.options.split
             raise RunFailed(
-                f"The prepared data must have the split that `{option}` names. "
+                f"The prepared data must have samples of every domain in the split that `{option}` names. "
                 f"Received: {split!r}; there are {', '.join(dataset.splits) or 'none'}",
                 hint="Name another one, or give the source pictures for it.",
             )
