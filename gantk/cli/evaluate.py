@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gantk.config.components import Component
 
 _NAMED = 20
+_OF_PREPARED_DATA = {"split", "limit"}
 
 
 @click.command(
@@ -89,7 +90,14 @@ def evaluate(
         from gantk.engine.backend import choose_backend
 
         choose_backend()
-        entries = _measured(components, pictures)
+        try:
+            entries = _measured(components, pictures)
+        except RunFailed as error:
+            if not (lines := _unreadable_lines(pictures)):
+                raise
+            # Too few pictures are left, say: why the others are missing would be lost.
+            told = "\n".join([error.message, "Could not be read:", *_shortened(lines)])
+            raise RunFailed(told, hint=error.hint) from error
         _tell(entries, pictures, json_file)
         _refuse_incomplete(pictures)
 
@@ -121,6 +129,18 @@ def _components(
                 hint=f"There are {', '.join(comparing)}.",
             )
         components.append(component_argument("metric", "--metric", text, defaults=defaults, changes=options))
+        if of_prepared := sorted(_OF_PREPARED_DATA & components[-1].options.model_fields_set):
+            raise UsageError(
+                f"The options split and limit of a metric choose among prepared samples, and here are none. "
+                f"Received: {', '.join(of_prepared)} of {components[-1].name}",
+                hint="--limit N takes the first N pictures.",
+            )
+    for key in defaults:
+        if not any(key in component.spec.options.model_fields for component in components):
+            raise UsageError(
+                f"--{key.replace('_', '-')} is for metrics with a feature network. "
+                f"Received: {', '.join(component.name for component in components)}"
+            )
     names = {component.name for component in components}
     for option in options:
         owner = option.partition("=")[0].strip().partition(".")[0]
@@ -175,13 +195,21 @@ def _tell(entries: list[dict[str, Any]], pictures: PictureSets, json_file: str |
 
 def _refuse_incomplete(pictures: PictureSets) -> None:
     unreadable, alone = pictures.unreadable(), pictures.without_partner
-    lines = [f"  {label}: {reason}" for label, reason in unreadable.items()]
+    lines = _unreadable_lines(pictures)
     lines += [f"  {label}: no partner of this name" for labels in alone.values() for label in labels]
     if not lines:
         return
-    more = [f"  and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
     counts = f"{len(unreadable)} could not be read, {sum(map(len, alone.values()))} have no partner"
     raise RunFailed(
-        "\n".join([f"The numbers are not of all pictures: {counts}:", *lines[:_NAMED], *more]),
-        hint="--json FILE lists all of them." if more else "",
+        "\n".join([f"The numbers are not of all pictures: {counts}:", *_shortened(lines)]),
+        hint="--json FILE lists all of them." if len(lines) > _NAMED else "",
     )
+
+
+def _unreadable_lines(pictures: PictureSets) -> list[str]:
+    return [f"  {label}: {reason}" for label, reason in pictures.unreadable().items()]
+
+
+def _shortened(lines: Sequence[str]) -> list[str]:
+    more = [f"  and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
+    return [*lines[:_NAMED], *more]

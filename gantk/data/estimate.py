@@ -110,6 +110,13 @@ def estimate_preparation(
             sample = _Sampler(domain, streams[domain], built, seed)(0, decode_record(records[0], options.encoding))
             shapes.update({name: np.shape(value) for name, value in sample.items()})
     missing = [domain for domain in streams if (split, domain) not in groups]
+    if missing and not complete:
+        raise RunFailed(
+            f"The source was listed for {listing_seconds:g} s, which was too short to come to samples of "
+            f"{' and '.join(missing)} in the split {split!r}.\n"
+            f"Received: {sum(group.count for group in groups.values())} others",
+            hint="Run the pipeline with --until prepare first.",
+        )
     if missing:
         raise RunFailed(
             f"Training on the split {split!r} needs samples of {' and '.join(streams)}.\n"

@@ -90,13 +90,12 @@ class TrainingLoop:
             self._seconds_before = extra["seconds"]
             self.guard_rails.restore(extra["guard_rails"])
             self.best.resume(checkpoint.path, checkpoint.step, extra)
+            settings = self._evaluation_settings()
+            if any(extra.get(name) != value for name, value in settings.items()):
+                self._try_evaluation()
         else:
             self._sample()
-            if self.evaluation is not None:
-                measured = self._evaluate(self.evaluation)
-                if self.evaluation.keep_best is not None:
-                    # A name that is not measured must not come out after hours of training.
-                    resolve_value(self.evaluation.keep_best, measured)
+            self._try_evaluation()
         self._began = self._second_step = time.perf_counter()
         self._evaluation_seconds = 0.0
         self.display.begin()
@@ -157,6 +156,7 @@ class TrainingLoop:
             "guard_rails": self.guard_rails.to_plain(),
             "best": dataclasses.asdict(best) if best else None,
             **rate_settings(self.model),
+            **self._evaluation_settings(),
         }
         guard = self.training.check_numerics_every > 0
         path = self.store.save(self.model, step=self.step, epoch=self.epoch, extra=extra, guard=guard)
@@ -266,6 +266,19 @@ class TrainingLoop:
             self.metrics.write(self.step, self.epoch, values)
             self.events.write(self.step, values)
             self.guard_rails.diversity(self.step, self.epoch, diversity)
+
+    def _evaluation_settings(self) -> dict[str, str]:
+        """Return what is measured, and which value the schedule follows; a run that changes one is tried again."""
+        followed = self.training.schedule.metric or ""
+        return {"evaluation": self.evaluation.protocol if self.evaluation else "", "followed": followed}
+
+    def _try_evaluation(self) -> None:
+        """Measure before the first step: a name that is not measured must not come out after hours of training."""
+        if self.evaluation is None:
+            return
+        measured = self._evaluate(self.evaluation)
+        if self.evaluation.keep_best is not None:
+            resolve_value(self.evaluation.keep_best, measured)
 
     def _evaluate(self, evaluation: PeriodicEvaluation) -> Measured:
         began = time.perf_counter()

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from gantk.atomic_files import write_bytes, write_json
+from gantk.engine.periodic_evaluation import metric_labels
 from gantk.errors import PluginError
 from gantk.protocols import EvaluationData, Metric, MetricResult, Translator
 
@@ -46,7 +47,8 @@ def evaluate(
         PluginError: A metric returns something else than a MetricResult.
     """
     entries = []
-    for component in metrics:
+    labels = metric_labels([component.name for component in metrics])
+    for label, component in zip(labels, metrics, strict=True):
         metric: Metric = component.create()
         metric.prepare(data)
         for name, translator in candidates.items():
@@ -55,19 +57,19 @@ def evaluate(
                 raise PluginError(
                     f"Metric {component.name!r} must return a MetricResult. Received: {type(result).__name__}"
                 )
-            entries.append(_entry(component, name, translator, result, directory))
+            entries.append(_entry(component, label, name, translator, result, directory))
             logger.info("%s of %s: %s", component.name, name, _in_words(result))
     write_json(directory / "evaluation.json", {"metrics": entries})
     return entries
 
 
 def _entry(
-    component: Component, candidate: str, translator: Translator, result: MetricResult, directory: Path
+    component: Component, label: str, candidate: str, translator: Translator, result: MetricResult, directory: Path
 ) -> dict[str, Any]:
     about = getattr(translator, "protocol", None)
     pictures = {}
     for caption, pixels in result.pictures.items():
-        stem = re.sub(r"[^a-z0-9]+", "-", f"{component.name} {candidate} {caption}".lower()).strip("-")
+        stem = re.sub(r"[^a-z0-9]+", "-", f"{label} {candidate} {caption}".lower()).strip("-")
         path = directory / "pictures" / f"{stem}.png"
         path.parent.mkdir(exist_ok=True)
         encoded = io.BytesIO()

@@ -97,17 +97,17 @@ def _from_pace(pipeline: Pipeline, stage: PlannedStage, directory: RunDirectory)
 
 
 def _recorded_inputs(pipeline: Pipeline, name: str, directory: RunDirectory) -> dict[str, Artifact] | None:
-    """Return what the stage read in the run directory; None where something of it is gone."""
+    """Return what the stage will read in the run directory; None where it is not there, or made by other options."""
     artifacts: dict[str, Artifact] = {}
-    for earlier in pipeline.stages:
-        if earlier == name:
-            break
-        if earlier in directory.stages:
-            artifacts.update(directory.artifacts_of(earlier))
-    consumed = cast(StageSpec, pipeline.stages[name].component.spec).consumes
-    if any(key not in artifacts or not artifacts[key].path.exists() for key in consumed):
-        return None
-    return {key: artifacts[key] for key in consumed}
+    for stage_name, stage in pipeline.stages.items():
+        consumed = cast(StageSpec, stage.component.spec).consumes
+        inputs = {key: artifacts[key] for key in consumed if key in artifacts}
+        whole = len(inputs) == len(consumed)
+        if stage_name == name:
+            return inputs if whole else None
+        if whole and directory.is_complete(stage_name, stage_fingerprint(pipeline, stage_name, inputs)):
+            artifacts.update(directory.artifacts_of(stage_name))
+    return None
 
 
 def _metric_lines(path: Path) -> list[dict[str, Any]]:
@@ -156,7 +156,7 @@ def estimate_stages(
         try:
             if isinstance(options, PrepareOptions):
                 preparation = options
-                if planned[name].action != "skip" and not _is_prepared(name, directory):
+                if planned[name].action != "skip" and not _is_prepared(pipeline, name, directory):
                     estimates[name] = _estimate_preparation(pipeline, options)
             elif isinstance(options, TrainOptions) and planned[name].action not in ("skip", "refuse"):
                 estimates[name] = _estimate_training(pipeline, name, preparation, directory, estimates.get(name))
@@ -165,9 +165,9 @@ def estimate_stages(
     return estimates, reasons
 
 
-def _is_prepared(name: str, directory: RunDirectory) -> bool:
-    record = directory.stages.get(name)
-    return record is not None and record.status == "done"
+def _is_prepared(pipeline: Pipeline, name: str, directory: RunDirectory) -> bool:
+    inputs = _recorded_inputs(pipeline, name, directory)
+    return inputs is not None and directory.is_complete(name, stage_fingerprint(pipeline, name, inputs))
 
 
 def _estimate_preparation(pipeline: Pipeline, options: PrepareOptions) -> StageEstimate:
@@ -308,10 +308,10 @@ def _size(count: float | None) -> str:
 
 
 def hours_and_minutes(seconds: float | None) -> str:
-    """Return a time as hours:minutes, `3:07`; `<0:01` below a minute, `?` where it is not known."""
+    """Return a time in words: `3 h 07 min`, `< 1 min`, `?` where it is not known."""
     if seconds is None:
         return "?"
     if seconds < 60:
-        return "<0:01"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60}:{minutes % 60:02d}"
+        return "< 1 min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,8 +98,13 @@ def metric_tables(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         `{"value", "unit", "better", "cells"}`, a cell `(number or None, is it the best one)`.
     """
     tables: dict[str, dict[str, Any]] = {}
+    times: Counter[tuple[str, str]] = Counter()
     for entry in entries:
-        table = tables.setdefault(entry["name"], {"name": entry["name"], "entries": {}})
+        # The same metric with other options is a table of its own, as in what the model says of itself.
+        times[entry["name"], entry["candidate"]] += 1
+        number = times[entry["name"], entry["candidate"]]
+        name = entry["name"] if number == 1 else f"{entry['name']}-{number}"
+        table = tables.setdefault(name, {"name": name, "entries": {}})
         table["entries"][entry["candidate"]] = entry
     for table in tables.values():
         by_candidate = table.pop("entries")

@@ -92,6 +92,15 @@ def test_what_cannot_be_read_or_has_no_partner_is_told(gantk, folders):
     assert f"{folders[0] / 'alone.png'}: no partner of this name" in outcome.err
 
 
+def test_why_nothing_is_left_to_compare_is_told(gantk, folders):
+    picture = folders[0] / "a.png"
+    picture.write_bytes(b"no picture")
+    outcome = gantk("evaluate", picture, folders[1] / "a.png", "--metric", "psnr")
+    assert outcome.code == 1
+    assert "at least one pair of pictures that can be read is needed" in outcome.err
+    assert f"Could not be read:\n  {picture}: not an image" in outcome.err
+
+
 def test_sets_ask_for_no_partners(gantk, folders):
     save(folders[0] / "alone.png", 7)
     outcome = gantk("evaluate", *folders, "--metric", "output_diversity")
@@ -116,6 +125,10 @@ def test_pairs_of_different_sizes(gantk, folders):
         (["--metric", "{type: kid, subsets: x}"], "subsets: expected an integer"),
         (["--metric", "psnr", "--option", "fid.limit=2"], "must begin with the name of a metric that is computed"),
         (["--metric", "psnr", "--option", "psnr.limit=0"], "limit: expected a value of at least 1"),
+        (["--metric", "psnr", "--option", "psnr.limit=2"], "Received: limit of psnr\nhint: --limit N"),
+        (["--metric", "{type: fid, split: train}"], "Received: split of fid"),
+        (["--metric", "psnr", "--features", "vgg16"], "--features is for metrics with a feature network. Received: ps"),
+        (["--metric", "psnr", "--metric", "l1", "--batch-size", "2"], "--batch-size is for metrics"),
         (["--metric", "fid", "--features", "vgg"], "'efficientnet_lite0', 'vgg16'. Received: 'vgg'"),
         ([], "Missing option '--metric'"),
     ],

@@ -206,6 +206,14 @@ def test_a_name_that_nothing_measures_is_told_before_the_first_step(tmp_path):
         run(tmp_path, keep_best="score.c", source=lambda step: pytest.fail("no batch is needed"))
 
 
+def test_a_continued_run_that_measures_something_else_is_told_before_its_first_step(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, callbacks=[StopAfter(3)])
+    with pytest.raises(ConfigError, match=r"(?s)measure: score.a, score.b, other.b.*Received: 'score.c'"):
+        changed = {"keep_best": "score.c", "protocol": "another"}
+        run(tmp_path, resume=True, source=lambda step: pytest.fail("no batch is needed"), **changed)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

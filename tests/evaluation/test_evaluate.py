@@ -48,6 +48,12 @@ def test_every_candidate_is_measured_and_written_with_its_protocol(tmp_path: Pat
     assert np.asarray(Image.open(tmp_path / entries[0]["pictures"]["AtoB: one"])).tolist() == [[[7] * 3] * 2] * 2
 
 
+def test_pictures_of_a_metric_that_is_there_twice_are_both_kept(tmp_path: Path) -> None:
+    metrics = [component(Brightness()), component(Brightness())]
+    entries = evaluate(metrics, {"trained": IdentityTranslator(("AtoB",))}, object(), tmp_path)
+    assert len({entry["pictures"]["AtoB: one"] for entry in entries}) == 2
+
+
 def test_a_metric_that_returns_something_else_is_named(tmp_path: Path) -> None:
     wrong = SimpleNamespace(prepare=lambda data: None, evaluate=lambda translator, data: 0.5)
     with pytest.raises(PluginError, match=r"'brightness' must return a MetricResult. Received: float"):

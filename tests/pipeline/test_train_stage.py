@@ -10,11 +10,14 @@ import pytest
 
 from gantk.artifacts import load_bundle
 from gantk.config import load_pipeline
+from gantk.data.estimate import estimate_preparation
 from gantk.engine.checkpoints import read_checkpoint
 from gantk.errors import ConfigError, RunFailed
 from gantk.pipeline.estimate import earlier_times, estimate_stages, hours_and_minutes, seconds_a_step
 from gantk.pipeline.plan import plan_pipeline
 from gantk.pipeline.runner import run_pipeline
+from gantk.pipeline.stages.options import TrainOptions
+from gantk.pipeline.stages.train import TrainStage
 from gantk.report import write_report
 
 PIPELINE = """
@@ -193,6 +196,16 @@ class TestPlan:
         assert estimated < written < estimated + 60_000
         assert estimates["train"].how == "from the pace of the earlier run"
 
+    def test_data_that_will_be_prepared_otherwise_are_not_those_of_the_earlier_run(self, file, finished):
+        changed = ("stages.prepare.source.train=7", "stages.train.steps_per_epoch=null")
+        pipeline, plan = self.plan(file, finished, *changed)
+        assert "train" not in earlier_times(pipeline, plan, finished)
+        estimates, reasons = estimate_stages(pipeline, plan, finished)
+        assert reasons == {}
+        assert estimates["prepare"].facts["samples"]["train"] == {"A": 7, "B": 7}
+        assert estimates["train"].facts["steps_per_epoch"] == 3
+        assert "tried on random pictures" in estimates["train"].how
+
     def test_what_cannot_be_estimated_is_told(self, file, tmp_path):
         pipeline, plan = self.plan(file, tmp_path, "stages.train.split=valid")
         estimates, reasons = estimate_stages(pipeline, plan, tmp_path)
@@ -201,7 +214,8 @@ class TestPlan:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(None, "?"), (3.0, "<0:01"), (60.0, "0:01"), (7500.0, "2:05"), (360_000.0, "100:00")]
+    ("seconds", "text"),
+    [(None, "?"), (3.0, "< 1 min"), (60.0, "1 min"), (7500.0, "2 h 05 min"), (360_000.0, "100 h 00 min")],
 )
 def test_times_are_hours_and_minutes(seconds, text):
     assert hours_and_minutes(seconds) == text
@@ -214,6 +228,12 @@ def test_a_pause_between_two_lines_does_not_count():
     assert seconds_a_step(found[:1]) is None
 
 
+def test_a_listing_that_takes_too_long_is_not_taken_for_missing_samples(file):
+    options = load_pipeline(file).stages["prepare"].component.options
+    with pytest.raises(RunFailed, match="listed for 0 s, which was too short to come to samples of B in the split"):
+        estimate_preparation(options, listing_seconds=0)
+
+
 def test_a_source_that_is_not_there_yet_is_not_downloaded(file, monkeypatch, tmp_path, caplog):
     from gantk_quadrupeds.source import QuadrupedsSource
 
@@ -224,3 +244,17 @@ def test_a_source_that_is_not_there_yet_is_not_downloaded(file, monkeypatch, tmp
         estimates, reasons = estimate_stages(pipeline, plan_pipeline(pipeline, run_dir=tmp_path), tmp_path)
     assert estimates == {}
     assert "would have to be downloaded to be estimated" in reasons["prepare"]
+
+
+@pytest.mark.parametrize(
+    ("held_out", "shown"), [(("A", "B"), "test"), (("A",), "train"), (("A", "AB", "B"), "test"), ((), "train")]
+)
+def test_grids_show_training_samples_where_a_domain_has_none_held_out(held_out, shown):
+    class Prepared:
+        splits = ("train", "test")
+
+        def domains(self, split):
+            return {"train": ("A", "B"), "test": held_out}[split]
+
+    stage = TrainStage(TrainOptions.model_validate({"model": "cyclegan"}))
+    assert stage._preview_split(Prepared()) == shown

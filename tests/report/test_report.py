@@ -175,6 +175,18 @@ def test_the_lower_value_is_best_where_lower_is_better() -> None:
     assert table["rows"][0]["cells"] == [(2.0, False), (1.0, True)]
 
 
+def test_a_metric_twice_with_other_options_is_two_tables() -> None:
+    shared = {"name": "fid", "units": {}, "better": {}, "pictures": {}}
+    entries = [
+        {**shared, "candidate": candidate, "values": {"fid": value}, "protocol": {"features": features}}
+        for features, values in (("one", (1.0, 2.0)), ("other", (3.0, 4.0)))
+        for candidate, value in zip(("trained", "identity"), values, strict=True)
+    ]
+    tables = metric_tables(entries)
+    assert [(table["name"], table["protocol"]["features"]) for table in tables] == [("fid", "one"), ("fid-2", "other")]
+    assert [[cell for cell, _ in table["rows"][0]["cells"]] for table in tables] == [[1.0, 2.0], [3.0, 4.0]]
+
+
 def test_many_grids_are_thinned_out_evenly() -> None:
     grids = [SampleGrid(Path(str(step)), step, 0) for step in range(101)]
     assert [grid.step for grid in spread(grids, 5)] == [0, 25, 50, 75, 100]

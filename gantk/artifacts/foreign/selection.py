@@ -84,7 +84,7 @@ def without_shared_prefix(tensors: Mapping[str, StoredTensor]) -> dict[str, Stor
 
 
 def _parts(tree: Any) -> Iterator[tuple[str, dict[str, StoredTensor]]]:
-    """Yield every dict that holds tensors; each object once, however often and deep it is named."""
+    """Yield every dict that holds tensors, not of single numbers alone; each object once, however often it is named."""
     seen: set[int] = set()
     waiting = [("", tree, 0)]
     count = 0
@@ -95,7 +95,8 @@ def _parts(tree: Any) -> Iterator[tuple[str, dict[str, StoredTensor]]]:
         seen.add(id(value))
         count += 1
         tensors = {name: item for name, item in value.items() if isinstance(name, str) and _is_tensor(item)}
-        if tensors:
+        # A loss or a count beside the networks of a training checkpoint is no network.
+        if any(tensor.shape for tensor in tensors.values()):
             yield path, tensors
         for name, item in value.items():
             if isinstance(name, str) and type(item) is dict:

@@ -195,6 +195,10 @@ class TestNestedStateDicts:
         assert list(read_foreign_weights(path).arrays) == ["x"]
         assert read_foreign_weights(path).arrays["x"].tolist() == [1.0]
 
+    def test_a_number_beside_the_networks_is_none(self, tmp_path: Path) -> None:
+        path = self.written(tmp_path, best=tensor(np.array(0.5, "float32"), "0"), state_dict=self.part(1, "1"))
+        assert read_foreign_weights(path).key == "state_dict"
+
     def test_a_choice_that_is_not_clear(self, tmp_path: Path) -> None:
         path = self.written(tmp_path, left=self.part(1, "0"), right={"inner": self.part(2, "1")})
         with pytest.raises(
