@@ -138,8 +138,17 @@ def _print_dataset(dataset: PreparedDataset) -> None:
         f"{counted(manifest['inputs'], 'input')}, {counted(manifest['samples'], 'sample')}, "
         f"{manifest['rejected']} rejected, digest {dataset.digest}"
     )
+    patches = manifest.get("patches") or {}
+    for split, domains in manifest["splits"].items():
+        for domain, part in domains.items():
+            if "pictures" in part:
+                click.echo(
+                    f"{split} {domain}: {counted(part['pictures'], 'picture')} cut into "
+                    f"{counted(part['count'], 'sample')} of {patches['size']} × {patches['size']}, "
+                    f"stride {patches['stride'] or patches['size']}; {part['left_out']} left out for want of detail"
+                )
     for field, transforms in (manifest.get("derive") or {}).items():
-        steps = " → ".join(("picture", *(transform["type"] for transform in transforms)))
+        steps = " → ".join(("patch" if patches else "picture", *(transform["type"] for transform in transforms)))
         click.echo(f"field {field} is derived: {steps}")
     print_table(
         ("split", "domain", "field", "samples", "rejected", "size", "encoding", "MB", "mean", "deviation"),

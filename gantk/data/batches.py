@@ -11,6 +11,7 @@ Resuming at step k therefore needs no replay, and the number of threads changes 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from gantk.config.components import Component
 from gantk.data.randomness import generator_of, seed_of
 from gantk.data.reader import PreparedDataset
+from gantk.data.transforming import transformed_fields
 from gantk.errors import ConfigError, PluginError, RunFailed
 from gantk.protocols import Transform
 
@@ -182,36 +184,40 @@ class _Sampler:
         self._seed = seed
 
     def __call__(self, index: int, record: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            batch_name: self._transformed(record[name], int(index), record["key"], batch_name)
-            for name, batch_name in self._names
+        values = {batch_name: record[name] for name, batch_name in self._names}
+        images = {
+            name: self._transformed_alone(name, value, int(index), record["key"])
+            for name, value in values.items()
+            if not isinstance(value, str)
         }
+        images = self._applied(self._transforms, images, record["key"], (int(index), record["key"]))
+        return {**values, **{name: as_training_image(image) for name, image in images.items()}}
 
-    def _transformed(self, value: Any, index: int, key: str, field: str) -> Any:
-        if isinstance(value, str):
-            return value
+    def _transformed_alone(self, field: str, value: NDArray[Any], index: int, key: str) -> NDArray[Any]:
         own = self._field_transforms.get(field, ())
-        if own:
-            shape = np.shape(value)
-            value = self._applied(own, value, key, (index, key, "field", field))
-            if np.shape(value) != shape:
-                raise PluginError(
-                    f"the transforms of the field {field!r} alone must keep the shape of its images, {shape}. "
-                    f"Received: {np.shape(value)} of the sample {key!r}",
-                    hint="Put what changes the size among the `transforms` of all fields.",
-                )
-        return as_training_image(self._applied(self._transforms, value, key, (index, key)))
+        if not own:
+            return value
+        result = self._applied(own, {field: value}, key, (index, key, "field", field))[field]
+        if np.shape(result) != np.shape(value):
+            raise PluginError(
+                f"the transforms of the field {field!r} alone must keep the shape of its images, {np.shape(value)}. "
+                f"Received: {np.shape(result)} of the sample {key!r}",
+                hint="Put what changes the size among the `transforms` of all fields.",
+            )
+        return result
 
-    def _applied(self, transforms: NamedTransforms, value: Any, key: str, place: tuple[int | str, ...]) -> Any:
+    def _applied(
+        self, transforms: NamedTransforms, images: dict[str, NDArray[Any]], key: str, place: tuple[int | str, ...]
+    ) -> dict[str, NDArray[Any]]:
         for position, (name, transform) in enumerate(transforms):
-            random = generator_of("train", self._seed, self._domain, *place, position, name)
+            generator = functools.partial(generator_of, "train", self._seed, self._domain, *place, position, name)
             try:
-                value = transform(value, random)
+                images = transformed_fields(transform, images, generator)
             except Exception as error:
                 raise PluginError(
                     f"transform {name!r} failed on the sample {key!r}. Received: {type(error).__name__}: {error}"
                 ) from error
-        return value
+        return images
 
 
 def as_training_image(image: NDArray[Any]) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,12 +32,12 @@ class DataEstimate:
     """What is known of data that is not prepared yet.
 
     Args:
-        counts: Samples by split and domain; rejects are not foreseen.
+        counts: Samples by split and domain; rejects are not foreseen, patches are told from the pictures tried.
         complete: Whether the listing came to its end in its time; the counts are lower bounds otherwise.
         disk_bytes: Size of the shards.
         seconds: Time of the preparation.
         shapes: Shape of one sample by batch field, without the batch.
-        tried: How many samples were prepared.
+        tried: How many inputs were prepared.
     """
 
     counts: dict[str, dict[str, int]]
@@ -100,14 +100,17 @@ def estimate_preparation(
     streams = dict(_STREAMS[options.layout])
     built = _built(transforms)
     shapes: dict[str, tuple[int, ...]] = {}
+    counts: dict[str, dict[str, int]] = {}
     disk, seconds, tried = 0.0, 0.0, 0
     for (group_split, domain), group in sorted(groups.items()):
-        records, spent = _prepared(source, encoder, sorted(group.chosen, key=lambda item: item.key))
-        tried += len(records)
-        disk += group.count * float(np.mean([len(record) for record in records]))
-        seconds += group.count * spent / len(group.chosen)
+        items = [replace(item, split=group_split) for item in sorted(group.chosen, key=lambda item: item.key)]
+        trial = _prepared(source, encoder, items)
+        tried += trial.used
+        counts.setdefault(group_split, {})[domain] = round(group.count * trial.samples / trial.used)
+        disk += group.count * trial.size / trial.used
+        seconds += group.count * trial.seconds / len(group.chosen)
         if group_split == split and domain in streams:
-            sample = _Sampler(domain, streams[domain], built, seed)(0, decode_record(records[0], options.encoding))
+            sample = _Sampler(domain, streams[domain], built, seed)(0, decode_record(trial.record, options.encoding))
             shapes.update({name: np.shape(value) for name, value in sample.items()})
     missing = [domain for domain in streams if (split, domain) not in groups]
     if missing and not complete:
@@ -126,9 +129,6 @@ def estimate_preparation(
     inputs = sum(group.count for group in groups.values())
     if inputs > IN_PROCESS_IMAGES or options.workers is not None:
         seconds = START_SECONDS + seconds / (options.workers or available_processors())
-    counts: dict[str, dict[str, int]] = {}
-    for (group_split, domain), group in sorted(groups.items()):
-        counts.setdefault(group_split, {})[domain] = group.count
     return DataEstimate(counts, complete, round(disk), seconds, shapes, tried)
 
 
@@ -156,20 +156,39 @@ def _listed(
     return groups, True
 
 
-def _prepared(source: Any, encoder: SampleEncoder, items: Sequence[Item]) -> tuple[list[bytes], float]:
-    """Return the records of samples, and the time that reading and encoding all of them took."""
-    records, problem = [], ""
+@dataclass
+class _Trial:
+    """A few inputs that were prepared: how many were of use, what they became, and how long all of them took."""
+
+    used: int = 0
+    samples: int = 0
+    size: int = 0
+    seconds: float = 0.0
+    record: bytes = b""
+
+
+def _prepared(source: Any, encoder: SampleEncoder, items: Sequence[Item]) -> _Trial:
+    """Read and prepare inputs; only the first of the records is kept."""
+    trial = _Trial()
+    problem = ""
     began = time.perf_counter()
     for item, fields in source.read(items):
         try:
             if isinstance(fields, Exception):
                 raise RejectError("read", f"{type(fields).__name__}: {fields}")
-            records.append(encoder.encode(item, fields)[0])
+            samples, size = 0, 0
+            for encoded in encoder.records(item, fields):
+                if encoded is not None:
+                    trial.record = trial.record or encoded[0]
+                    samples, size = samples + 1, size + len(encoded[0])
         except RejectError as error:
             problem = f"{item.key}: {error}"
-    if not records:
+            continue
+        trial.used, trial.samples, trial.size = trial.used + 1, trial.samples + samples, trial.size + size
+    if not trial.used:
         raise RunFailed(f"None of {len(items)} samples that were tried can be prepared.\nReceived: {problem}")
-    return records, time.perf_counter() - began
+    trial.seconds = time.perf_counter() - began
+    return trial
 
 
 def _built(transforms: Sequence[Component]) -> list[tuple[str, Any]]:

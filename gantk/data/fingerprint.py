@@ -20,6 +20,7 @@ _CODECS = ("numpy", "opencv-python-headless", "pillow", "simplejpeg")
 _CONTENT_OPTIONS = (
     "source",
     "transforms",
+    "patches",
     "derive",
     "encoding",
     "jpeg_quality",

@@ -12,6 +12,7 @@ from gantk.atomic_files import atomic_file, write_json
 from gantk.data.fingerprint import FORMAT_VERSION, canonical_json, digest_of
 from gantk.data.job import Job
 from gantk.data.moments import joined, mean_and_deviation
+from gantk.data.options import PatchOptions
 from gantk.data.plan import Unit, read_report, read_units
 from gantk.errors import InternalError, RunFailed
 
@@ -26,27 +27,30 @@ def write_manifest(job: Job) -> None:
 
     Raises:
         RunFailed: More samples than allowed were rejected, or none is left. There is then no new manifest.
-        InternalError: A report is missing, or samples and rejects do not add up to the inputs.
+        InternalError: A report is missing, or used and rejected inputs do not add up to the inputs.
     """
     units = read_units(job)
     reports = [_report_of(job, unit) for unit in units]
     rejected = sum(len(report["rejects"]) for report in reports)
     _write_rejects(job.directory / REJECTS, reports)
     _check_rejects(job, reports, rejected)
+    plain = job.options.model_dump(mode="json", include={"patches", "derive"})
     content = {
         "format": FORMAT_VERSION,
         "layout": job.options.layout,
         "domain_names": job.domain_names,
         "source": job.options.source.to_plain(),
         "transforms": [component.to_plain() for component in job.options.transforms],
-        "derive": job.options.model_dump(mode="json", include={"derive"})["derive"],
+        "patches": plain["patches"],
+        "derive": plain["derive"],
         "encoding": job.options.encoding,
         "seed": job.seed,
         "inputs": sum(unit.inputs for unit in units),
+        "used": sum(report["used"] for report in reports),
         "samples": sum(report["samples"] for report in reports),
         "rejected": rejected,
         "reject_stages": dict(sorted(Counter(entry["stage"] for r in reports for entry in r["rejects"]).items())),
-        "splits": _splits(reports),
+        "splits": _splits(reports, job.options.patches),
     }
     # The digest names the content: where the source lies and what it is called do not count.
     counted = {name: content[name] for name in ("format", "layout", "splits")}
@@ -57,10 +61,10 @@ def _report_of(job: Job, unit: Unit) -> dict[str, Any]:
     report = read_report(job, unit)
     if report is None:
         raise InternalError(f"the unit {unit.name!r} was run and must have a report. Received: none in {job.reports}")
-    if report["samples"] + len(report["rejects"]) != unit.inputs:
+    if report["used"] + len(report["rejects"]) != unit.inputs or report["samples"] < report["used"]:
         raise InternalError(
             f"the unit {unit.name!r} must keep or reject each of its {unit.inputs} inputs. "
-            f"Received: {report['samples']} samples and {len(report['rejects'])} rejects"
+            f"Received: {report['samples']} samples of {report['used']} inputs and {len(report['rejects'])} rejects"
         )
     return report
 
@@ -82,12 +86,13 @@ def _check_rejects(job: Job, reports: list[dict[str, Any]], rejected: int) -> No
         )
         more = f"\n  and {len(entries) - _NAMED_REJECTS} more" if len(entries) > _NAMED_REJECTS else ""
         raise RunFailed(
-            f"{allowed} of the samples may be rejected. Received: {rejected} of {inputs} rejected:\n{named}{more}",
+            f"{allowed} of the {'pictures' if job.options.patches else 'samples'} may be rejected. "
+            f"Received: {rejected} of {inputs} rejected:\n{named}{more}",
             hint=f"All are listed in {job.directory / REJECTS}. Mend them, or raise max_reject_fraction of the prepare stage.",
         )
 
 
-def _splits(reports: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def _splits(reports: list[dict[str, Any]], patches: PatchOptions | None) -> dict[str, dict[str, Any]]:
     splits: dict[str, dict[str, Any]] = {}
     for split, domain in dict.fromkeys((report["split"], report["domain"]) for report in reports):
         parts = [report for report in reports if (report["split"], report["domain"]) == (split, domain)]
@@ -96,6 +101,7 @@ def _splits(reports: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
             "count": sum(report["samples"] for report in parts),
             "bytes": sum(report["bytes"] for report in parts),
             "rejected": sum(len(report["rejects"]) for report in parts),
+            **(_cut_counts(parts) if patches is not None and split in patches.splits else {}),
             "fields": {
                 name: _summary(joined(report["fields"][name] for report in parts if name in report["fields"]))
                 for name in names
@@ -105,6 +111,14 @@ def _splits(reports: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
             ],
         }
     return splits
+
+
+def _cut_counts(parts: list[dict[str, Any]]) -> dict[str, int]:
+    """Return how many pictures the patches of a split and domain come from, and how many patches were left out."""
+    return {
+        "pictures": sum(report["used"] for report in parts),
+        "left_out": sum(report["left_out"] for report in parts),
+    }
 
 
 def _summary(statistics: Mapping[str, Any]) -> dict[str, Any]:

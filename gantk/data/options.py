@@ -40,6 +40,28 @@ class BeamOptions(Options):
     "Beam's pipeline options for it, by their names in Python (`dask_client_address`, …)."
 
 
+class PatchOptions(Options):
+    """Pictures cut into patches, each a sample of its own. Example: `{size: 192}` or `{size: 480, stride: 240}`.
+
+    A patch has the key of its picture, `#`, and row and column of its upper left pixel: `photo.jpg#192,0`. All patches
+    of a picture are in its split. The fields of a pair are cut alike.
+    """
+
+    size: int = Field(ge=1)
+    "Height and width of a patch in pixels."
+    stride: int | None = Field(None, ge=1)
+    "Pixels from one patch to the next, across and down; by default `size`: side by side without overlap."
+    splits: tuple[Literal["train", "valid", "test"], ...] = Field(("train",), min_length=1)
+    "Splits whose pictures are cut; the others keep whole pictures, as evaluation wants them."
+    remainder: Literal["drop", "shift"] = "drop"
+    "What lies behind the last whole patch: `drop` leaves it out, `shift` adds a patch that ends at the picture's edge."
+    smaller: Literal["reject", "keep"] = "reject"
+    "A picture smaller than a patch: `reject` lists it with the rejects, `keep` makes it a sample as it is."
+    minimum_detail: float = Field(0.0, ge=0, le=255)
+    """Patches with less are left out and counted; a picture without any other is rejected. It is the mean difference of
+    neighbouring pixels, in grey levels: 0 for one flat colour, about 1 for sky, 5 and more for leaves and grass."""
+
+
 class PreparationOptions(Options):
     """How raw samples become shards.
 
@@ -51,8 +73,10 @@ class PreparationOptions(Options):
     "Where the raw samples come from."
     transforms: tuple[TransformChoice, ...] = ()
     "What is done once to every image before it is stored, in this order."
+    patches: PatchOptions | None = None
+    "Cuts large pictures into patches, after `transforms` and before `derive`. Example: `{size: 192}`."
     derive: dict[str, tuple[TransformChoice, ...]] | None = None
-    """Makes an aligned sample out of each single picture: after `transforms`, every field named here is the picture sent
+    """Makes an aligned sample out of each single picture: after `transforms` and `patches`, every field named here is the picture sent
     through a list of transforms of its own. Example: `{A: [{type: canny}], B: []}` for edges and photographs."""
     encoding: Literal["png", "jpeg", "raw"] = "png"
     "How images are stored. png: exact. jpeg: smallest and fastest, not exact; fields other than `image`, `A` and `B`, such as masks, stay png. raw: exact and largest."
@@ -71,7 +95,7 @@ class PreparationOptions(Options):
     max_reject_fraction: float = Field(0.01, ge=0, le=1)
     "The stage fails when a larger share of the samples cannot be read, decoded or transformed."
     unit_images: int = Field(256, ge=1)
-    "Most samples of a unit of work, which is also a shard (within an eighth)."
+    "Most inputs of a unit of work, whose samples are a shard (within an eighth)."
     unit_bytes: int = Field(64 * 2**20, ge=1)
     "Most bytes that a unit of work reads (within an eighth)."
     workers: int | None = Field(None, ge=1)
@@ -100,6 +124,17 @@ class PreparationOptions(Options):
             or not math.isclose(sum(value.values()), 1)
         ):
             raise ValueError(f"shares from 0 to 1 that add up to 1. Received: {value}")
+        return value
+
+    @field_validator("patches")
+    @classmethod
+    def _has_pictures(cls, value: PatchOptions | None, info: ValidationInfo) -> PatchOptions | None:
+        source = info.data.get("source")
+        if value is not None and source is not None and source_layout(source) == "text":
+            raise ValueError(
+                "expected no `patches` with this source: they are cut out of pictures. "
+                f"Received: the source {source.name!r}, which yields text"
+            )
         return value
 
     @field_validator("derive")

@@ -22,9 +22,9 @@ from gantk.specs import Layout
 
 
 class Records(Sequence[dict[str, Any]]):
-    """The samples of one split and domain, in the order of their keys, read on demand from any thread.
+    """The samples of one split and domain, in the order of their inputs' keys, read on demand from any thread.
 
-    `records[i]` is `{"key": str, field: value}`, where a value is an image (uint8, height × width × channels)
+    The patches of a picture follow each other row by row. `records[i]` is `{"key": str, field: value}`, where a value is an image (uint8, height × width × channels)
     or a text (str).
 
     Args:

@@ -1,8 +1,9 @@
-"""One sample on its way from the source to its record: decode, transform, encode."""
+"""One sample on its way from the source to its records: decode, transform, cut into patches, derive, encode."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +16,11 @@ from gantk.data.encode import PHOTOGRAPHS, encode_image, encoding_of
 from gantk.data.example import encode_example
 from gantk.data.moments import image_statistics, text_statistics
 from gantk.data.options import PreparationOptions
+from gantk.data.patches import detail_of, patch_key, patch_places
 from gantk.data.randomness import generator_of
+from gantk.data.transforming import transformed_fields
 from gantk.protocols import Item, Transform
+from gantk.wording import counted
 
 FIELDS = {"A": ("image",), "B": ("image",), "image": ("image",), "AB": ("A", "B"), "text": ("text",)}
 """The fields that samples of each domain must have; `AB` may have more."""
@@ -26,7 +30,7 @@ class RejectError(Exception):
     """A sample that cannot be prepared.
 
     Args:
-        stage: `read`, `decode`, `transform` or `encode`.
+        stage: `read`, `decode`, `transform`, `patches` or `encode`.
         reason: Why, in a few words.
     """
 
@@ -39,13 +43,16 @@ class RejectError(Exception):
 NamedTransforms = Sequence[tuple[str, Transform]]
 """Name and transform, in the order in which they are applied."""
 
+Encoded = tuple[bytes, dict[str, dict[str, Any]]]
+"""A record, and the statistics by field."""
+
 
 @dataclass(frozen=True)
 class SampleEncoder:
-    """Turns the fields of a sample into a record.
+    """Turns the fields of a sample into a record, or into one for each patch.
 
     Args:
-        options: How images are decoded and stored.
+        options: How images are decoded, cut and stored.
         transforms: Applied to every image.
         seed: Seed of the transforms.
         derive: By field of the record, what makes it out of the transformed field `image`, which is then left out;
@@ -57,8 +64,52 @@ class SampleEncoder:
     seed: int
     derive: Mapping[str, NamedTransforms] = field(default_factory=dict)
 
-    def encode(self, item: Item, fields: Mapping[str, Any]) -> tuple[bytes, dict[str, dict[str, Any]]]:
-        """Prepare one sample.
+    def records(self, item: Item, fields: Mapping[str, Any]) -> Iterator[Encoded | None]:
+        """Prepare one sample, or the patches that it is cut into.
+
+        Only one patch is held at a time beside the decoded and transformed picture.
+
+        Args:
+            item: The sample; its split decides whether it is cut.
+            fields: What the source has read, by field name.
+
+        Yields:
+            What `encode` returns, for the sample or for each patch; None for a patch that is left out, as it has less
+            than the least detail.
+
+        Raises:
+            RejectError: As `encode`, also in the midst of the patches: those before are then void. Or the picture is
+                too small for a patch, its fields differ in size, or no patch has the detail.
+        """
+        options = self.options.patches
+        if options is None or item.split not in options.splits:
+            yield self.encode(item, fields)
+            return
+        values = self._transformed_fields(item, fields)
+        height, width = _common_size(values)
+        places = patch_places(height, width, options)
+        if not places and options.smaller == "keep":
+            yield self._record(item.key, self._derived(item.key, values))
+            return
+        if not places:
+            raise RejectError("patches", f"{height} × {width} pixels, smaller than a patch of {options.size}")
+        found = False
+        for row, column in places:
+            patch = {name: _cut(value, row, column, options.size) for name, value in values.items()}
+            if options.minimum_detail > 0 and _detail(patch) < options.minimum_detail:
+                yield None
+                continue
+            found = True
+            key = patch_key(item.key, row, column)
+            yield self._record(key, self._derived(key, patch))
+        if not found:
+            raise RejectError(
+                "patches",
+                f"none of {counted(len(places), 'patch', 'patches')} has a detail of {options.minimum_detail:g}",
+            )
+
+    def encode(self, item: Item, fields: Mapping[str, Any]) -> Encoded:
+        """Prepare one whole sample.
 
         Args:
             item: The sample.
@@ -71,12 +122,12 @@ class SampleEncoder:
         Raises:
             RejectError: The sample cannot be decoded, transformed or encoded.
         """
-        missing = [name for name in FIELDS[item.domain] if name not in fields]
-        if missing:
-            raise RejectError("read", f"the fields {missing} are missing; the sample has {sorted(fields)}")
-        features: dict[str, bytes | int] = {"key": item.key.encode()}
+        return self._record(item.key, self._derived(item.key, self._transformed_fields(item, fields)))
+
+    def _record(self, key: str, values: Mapping[str, NDArray[np.uint8] | str]) -> Encoded:
+        features: dict[str, bytes | int] = {"key": key.encode()}
         statistics: dict[str, dict[str, Any]] = {}
-        for name, value in self._prepared(item.key, fields):
+        for name, value in sorted(values.items(), key=lambda pair: pair[0]):
             if isinstance(value, str):
                 features[name] = value.encode()
                 statistics[name] = text_statistics(value)
@@ -88,23 +139,28 @@ class SampleEncoder:
             statistics[name] = image_statistics(value, encoding)
         return encode_example(features), statistics
 
-    def _prepared(self, key: str, fields: Mapping[str, Any]) -> list[tuple[str, NDArray[np.uint8] | str]]:
-        """Return the fields of the record by name, texts as they are, images decoded and transformed."""
-        if not self.derive:
-            return [(name, self._field(name, value, key)) for name, value in sorted(fields.items())]
+    def _transformed_fields(self, item: Item, fields: Mapping[str, Any]) -> dict[str, NDArray[np.uint8] | str]:
+        """Return the source's fields by name, texts as they are, images decoded and transformed."""
+        missing = [name for name in FIELDS[item.domain] if name not in fields]
+        if missing:
+            raise RejectError("read", f"the fields {missing} are missing; the sample has {sorted(fields)}")
         if taken := sorted(self.derive.keys() & fields.keys() - {"image"}):
             raise RejectError("read", f"the fields {taken} are to be derived and must not come from the source as well")
-        picture = self._image("image", fields["image"], key)
-        prepared = {name: self._field(name, value, key) for name, value in fields.items() if name != "image"}
+        texts = {name: value for name, value in fields.items() if isinstance(value, str)}
+        images = {name: self._decoded(name, value) for name, value in fields.items() if name not in texts}
+        return {**texts, **self._transformed(images, item.key, self.transforms)}
+
+    def _derived(self, key: str, values: Mapping[str, NDArray[np.uint8] | str]) -> dict[str, NDArray[np.uint8] | str]:
+        """Return the fields of the record, made out of the field `image` where any are to be derived."""
+        if not self.derive:
+            return dict(values)
+        picture = values["image"]
+        if isinstance(picture, str):
+            raise RejectError("read", "the field 'image' must be a picture to derive others from. Received: text")
+        prepared = {name: value for name, value in values.items() if name != "image"}
         for name, transforms in self.derive.items():
-            prepared[name] = self._transformed(picture, key, transforms, first=len(self.transforms))
-        return sorted(prepared.items())
-
-    def _field(self, name: str, value: Any, key: str) -> NDArray[np.uint8] | str:
-        return value if isinstance(value, str) else self._image(name, value, key)
-
-    def _image(self, name: str, value: Any, key: str) -> NDArray[np.uint8]:
-        return self._transformed(self._decoded(name, value), key, self.transforms)
+            prepared.update(self._transformed({name: picture}, key, transforms, first=len(self.transforms)))
+        return prepared
 
     def _decoded(self, name: str, value: Any) -> NDArray[np.uint8]:
         if isinstance(value, bytes | bytearray | memoryview):
@@ -124,19 +180,20 @@ class SampleEncoder:
         return with_channels(image, channels, self.options.background)
 
     def _transformed(
-        self, image: NDArray[np.uint8], key: str, transforms: NamedTransforms, first: int = 0
-    ) -> NDArray[np.uint8]:
+        self, images: dict[str, NDArray[np.uint8]], key: str, transforms: NamedTransforms, first: int = 0
+    ) -> dict[str, NDArray[np.uint8]]:
         for position, (name, transform) in enumerate(transforms, start=first):
             # Made anew for every field, so that the fields of one sample are cropped and flipped alike.
-            random = generator_of("prepare", self.seed, key, position, name)
+            generator = functools.partial(generator_of, "prepare", self.seed, key, position, name)
             try:
-                result = transform(image, random)
+                results = transformed_fields(transform, images, generator)
             except Exception as error:
                 raise RejectError("transform", f"{name}: {type(error).__name__}: {error}") from error
-            if not _is_image(result):
-                raise RejectError("transform", f"{name}: must return a uint8 image. Received: {_described(result)}")
-            image = result
-        return image
+            for result in results.values():
+                if not _is_image(result):
+                    raise RejectError("transform", f"{name}: must return a uint8 image. Received: {_described(result)}")
+            images = results
+        return images
 
     def _encoded(self, image: NDArray[np.uint8], encoding: str) -> bytes:
         try:
@@ -145,6 +202,27 @@ class SampleEncoder:
             )
         except Exception as error:
             raise RejectError("encode", f"{encoding}: {type(error).__name__}: {error}") from error
+
+
+def _common_size(values: Mapping[str, NDArray[np.uint8] | str]) -> tuple[int, int]:
+    sizes = {name: value.shape[:2] for name, value in values.items() if not isinstance(value, str)}
+    if len(set(sizes.values())) > 1:
+        described = ", ".join(f"{name} {height} × {width}" for name, (height, width) in sorted(sizes.items()))
+        raise RejectError("patches", f"the fields of a sample that is cut must be of one size. Received: {described}")
+    if not sizes:
+        raise RejectError("patches", f"a sample that is cut must have a picture. Received: texts {sorted(values)}")
+    height, width = next(iter(sizes.values()))
+    return height, width
+
+
+def _cut(value: NDArray[np.uint8] | str, row: int, column: int, size: int) -> NDArray[np.uint8] | str:
+    if isinstance(value, str):
+        return value
+    return np.ascontiguousarray(value[row : row + size, column : column + size])
+
+
+def _detail(patch: Mapping[str, NDArray[np.uint8] | str]) -> float:
+    return max(detail_of(value) for name, value in patch.items() if name in PHOTOGRAPHS and not isinstance(value, str))
 
 
 def _is_image(value: Any) -> bool:

@@ -13,7 +13,7 @@ import hashlib
 import os
 import struct
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, NamedTuple
 
 import google_crc32c
 import numpy as np
@@ -40,11 +40,18 @@ def frame(data: bytes) -> bytes:
     return b"".join((length, _CRC.pack(masked_crc(length)), data, _CRC.pack(masked_crc(data))))
 
 
+class Mark(NamedTuple):
+    """A place in a shard that is being written: the records before it, and their hash."""
+
+    records: int
+    hash: Any
+
+
 class ShardWriter:
     """Writes records to an open file and keeps their offsets, the size and the SHA-256.
 
     Args:
-        file: Opened for binary writing, at its start.
+        file: Opened for binary writing, at its start; seekable.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -58,6 +65,17 @@ class ShardWriter:
         self._file.write(record)
         self._hash.update(record)
         self._offsets.append(self._offsets[-1] + len(record))
+
+    def mark(self) -> Mark:
+        """Return the place after the last record, to go back to."""
+        return Mark(self.count, self._hash.copy())
+
+    def roll_back(self, mark: Mark) -> None:
+        """Take back all records that were written after a mark of this writer; the mark can be used again."""
+        del self._offsets[mark.records + 1 :]
+        self._hash = mark.hash.copy()
+        self._file.seek(self.size)
+        self._file.truncate()
 
     @property
     def count(self) -> int:

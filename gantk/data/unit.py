@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,23 @@ from gantk.data.sample import NamedTransforms, RejectError, SampleEncoder
 from gantk.data.tfrecord import INDEX_SUFFIX, ShardWriter
 from gantk.errors import GantkError, PluginError, RunFailed
 from gantk.protocols import Item, Source
+
+
+@dataclass
+class _Tally:
+    """What has become of a unit's inputs.
+
+    Args:
+        used: Inputs that became a sample or several.
+        left_out: Patches without the least detail.
+        rejects: Key, stage and reason of every other input.
+        statistics: Of the samples, by field.
+    """
+
+    used: int = 0
+    left_out: int = 0
+    rejects: list[dict[str, str]] = field(default_factory=list)
+    statistics: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class UnitRunner:
@@ -48,24 +66,43 @@ class UnitRunner:
         domain = unit.domain if self._job.options.derive is None else DERIVED_FROM
         items = [item_of(row, unit.split, domain) for row in rows]
         shard = self._job.shards / f"{unit.name}.tfrecord"
-        rejects: list[dict[str, str]] = []
-        statistics: dict[str, dict[str, Any]] = {}
+        tally = _Tally()
         with atomic_file(shard) as file:
             writer = ShardWriter(file)
             for item, fields in self._read(items):
                 try:
                     if isinstance(fields, Exception):
                         raise RejectError("read", _reason(fields))
-                    record, parts = self._encoder.encode(item, fields)
+                    self._write(writer, item, fields, tally)
                 except RejectError as error:
-                    rejects.append({"key": item.key, "stage": error.stage, "reason": error.reason})
-                    continue
-                writer.write(record)
-                for field, part in parts.items():
-                    statistics[field] = joined([statistics[field], part]) if field in statistics else part
+                    tally.rejects.append({"key": item.key, "stage": error.stage, "reason": error.reason})
         index = writer.index()
         write_bytes(shard.with_name(shard.name + INDEX_SUFFIX), index)
-        self._report(unit, shard, writer, len(index), rejects, statistics)
+        self._report(unit, shard, writer, len(index), tally)
+
+    def _write(self, writer: ShardWriter, item: Item, fields: Mapping[str, Any], tally: _Tally) -> None:
+        """Write the records of one input: each as it is made, since all patches of a photograph can be large.
+
+        Raises:
+            RejectError: The input cannot be prepared; none of its records is then in the shard.
+        """
+        mark = writer.mark()
+        statistics: dict[str, dict[str, Any]] = {}
+        left_out = 0
+        try:
+            for encoded in self._encoder.records(item, fields):
+                if encoded is None:
+                    left_out += 1
+                    continue
+                record, parts = encoded
+                writer.write(record)
+                _add(statistics, parts)
+        except RejectError:
+            writer.roll_back(mark)
+            raise
+        tally.used += 1
+        tally.left_out += left_out
+        _add(tally.statistics, statistics)
 
     def _read(self, items: Sequence[Item]) -> Iterator[tuple[Item, Mapping[str, Any] | Exception]]:
         source = self._job.options.source.name
@@ -92,29 +129,28 @@ class UnitRunner:
                 f"source {source!r} must yield every item it was asked for. Received: an end before {left.key!r}"
             )
 
-    def _report(
-        self,
-        unit: Unit,
-        shard: Path,
-        writer: ShardWriter,
-        index_bytes: int,
-        rejects: list[dict[str, str]],
-        statistics: dict[str, dict[str, Any]],
-    ) -> None:
+    def _report(self, unit: Unit, shard: Path, writer: ShardWriter, index_bytes: int, tally: _Tally) -> None:
         report = {
             "unit": unit.name,
             "split": unit.split,
             "domain": unit.domain,
             "inputs": unit.inputs,
+            "used": tally.used,
             "samples": writer.count,
-            "rejects": rejects,
+            "left_out": tally.left_out,
+            "rejects": tally.rejects,
             "shard": shard.name,
             "bytes": writer.size,
             "sha256": writer.sha256,
             "index_bytes": index_bytes,
-            "fields": statistics,
+            "fields": tally.statistics,
         }
         write_bytes(self._job.reports / f"{unit.name}.json", canonical_json(report) + b"\n")
+
+
+def _add(statistics: dict[str, dict[str, Any]], parts: Mapping[str, dict[str, Any]]) -> None:
+    for name, part in parts.items():
+        statistics[name] = joined([statistics[name], part]) if name in statistics else part
 
 
 def _created(components: Sequence[Component]) -> NamedTransforms:

@@ -1,8 +1,9 @@
-"""Built-in transforms: resize, crop, flip, jitter, colour_jitter, channels, canny, normalise."""
+"""Built-in transforms: sizes and windows, flips and turns, colours, edges, and low resolution out of high."""
 
 from __future__ import annotations
 
 from gantk import TransformSpec, hookimpl
+from gantk_transforms.degradation_options import BlindDegradationOptions, DownscaleOptions
 from gantk_transforms.options import (
     CannyOptions,
     ChannelsOptions,
@@ -10,8 +11,11 @@ from gantk_transforms.options import (
     CropOptions,
     FlipOptions,
     JitterOptions,
+    ModcropOptions,
     NormaliseOptions,
+    PairedCropOptions,
     ResizeOptions,
+    RotateOptions,
 )
 
 
@@ -32,10 +36,28 @@ def gantk_transforms() -> list[TransformSpec]:
             summary="Cut a window out of the image, at random or from the centre.",
         ),
         TransformSpec(
+            name="paired_crop",
+            factory="gantk_transforms.paired_crop:PairedCrop",
+            options=PairedCropOptions,
+            summary="Cut the same window out of images of different resolution.",
+        ),
+        TransformSpec(
+            name="modcrop",
+            factory="gantk_transforms.modcrop:Modcrop",
+            options=ModcropOptions,
+            summary="Cut off the last rows and columns that are no whole multiple.",
+        ),
+        TransformSpec(
             name="flip",
             factory="gantk_transforms.flip:Flip",
             options=FlipOptions,
             summary="Mirror at random, left to right or top to bottom.",
+        ),
+        TransformSpec(
+            name="rotate",
+            factory="gantk_transforms.rotate:Rotate",
+            options=RotateOptions,
+            summary="Turn by right angles at random.",
         ),
         TransformSpec(
             name="jitter",
@@ -62,6 +84,20 @@ def gantk_transforms() -> list[TransformSpec]:
             options=CannyOptions,
             summary="Edges as thin lines, one pixel wide: smoothed, thinned, and kept where they hang on a strong one.",
             reference="Canny 1986, A computational approach to edge detection, https://doi.org/10.1109/TPAMI.1986.4767851",
+        ),
+        TransformSpec(
+            name="downscale",
+            factory="gantk_transforms.downscale:Downscale",
+            options=DownscaleOptions,
+            summary="Make smaller by a whole factor: bicubic as Pillow or as MATLAB, by area, or Lanczos.",
+            reference="Keys 1981, https://doi.org/10.1109/TASSP.1981.1163711",
+        ),
+        TransformSpec(
+            name="blind_degradation",
+            factory="gantk_transforms.blind_degradation:BlindDegradation",
+            options=BlindDegradationOptions,
+            summary="Blur, resize, noise and JPEG, twice, at random: what unknown photographs have been through.",
+            reference="Wang 2021 (Real-ESRGAN), section 3, https://arxiv.org/abs/2107.10833",
         ),
         TransformSpec(
             name="normalise",

@@ -64,6 +64,35 @@ class CropOptions(Options):
     "What to do with an image smaller than the window: `none` is an error, `reflect` mirrors it beyond its edges."
 
 
+class ModcropOptions(Options):
+    """Options of `modcrop`. Example: `{type: modcrop, multiple: 4}`."""
+
+    multiple: int = Field(ge=1)
+    "Rows and columns at the end that are no whole multiple of it are cut off: the high resolution of a `downscale` by it."
+
+
+class PairedCropOptions(Options):
+    """Options of `paired_crop`. Example: `{type: paired_crop, size: 24}`: 24² pixels of A and 96² of B, where B is four
+    times as large.
+
+    All images of a sample show the same part: the window lies on the pixel grid of the smallest, and the others are cut
+    in proportion.
+    """
+
+    size: Size
+    "`[height, width]` of the window in pixels of a sample's smallest image, or one number for both."
+    position: Literal["random", "centre"] = "random"
+    "Where the window lies."
+
+
+class RotateOptions(Options):
+    """Options of `rotate`. Example: `{type: rotate}` or, for pictures that are not square, `{type: rotate, angles: [0, 180]}`."""
+
+    angles: tuple[Literal[0, 90, 180, 270], ...] = Field((0, 90, 180, 270), min_length=1)
+    """Degrees, counter-clockwise, of which one is drawn; each equally likely. 90 and 270 swap height and width: pictures
+    that are not square then differ in size and make no batch."""
+
+
 class FlipOptions(Options):
     """Options of `flip`. Example: `{type: flip}` or `{type: flip, horizontal: 0, vertical: 0.5}`."""
 

@@ -1,14 +1,17 @@
 """Strict decoding, against values set pixel by pixel."""
 
 import io
+import re
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from gantk.data.decode import DecodeError, decode_image, sniff
+from gantk.data.encode import decode_stored, encode_image
 
 RAMP = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(6, 4, 3) * 3
 NOISE = np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8)
@@ -199,3 +202,51 @@ def test_small_file_that_claims_a_huge_image_is_refused():
     )
     with pytest.raises(DecodeError, match=r"pixels"):
         decode_image(claims)
+
+
+def checkerboard(kind):
+    """Grey levels 40 and 200, pixel by pixel: a decoder that reads fewer coefficients (draft) sees 120 everywhere."""
+    rows, columns = np.mgrid[:64, :96]
+    levels = np.where((rows + columns) % 2, 200, 40).astype(np.uint8)
+    return {
+        "grey": levels,
+        "colour": np.repeat(levels[:, :, None], 3, 2),
+        "cmyk": np.stack([np.zeros_like(levels)] * 3 + [255 - levels], -1),
+    }[kind], levels
+
+
+@pytest.mark.parametrize("kind", ["grey", "colour", "cmyk"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_jpeg_is_decoded_at_full_resolution(kind, progressive):
+    pixels, levels = checkerboard(kind)
+    picture = Image.fromarray(pixels, mode="CMYK") if kind == "cmyk" else Image.fromarray(pixels)
+    data = saved(picture, "JPEG", quality=100, subsampling=0, progressive=progressive)
+    decoded = decode_image(data)
+    assert decoded.shape[:2] == (64, 96)
+    assert np.abs(decoded.astype(int) - levels[:, :, None]).max() <= 3
+    with Image.open(io.BytesIO(data)) as draft:
+        draft.draft(None, (48, 32))
+        assert draft.size == (48, 32)
+        assert np.abs(np.asarray(draft.convert("L")).astype(int) - 120).max() <= 3  # what it would look like
+
+
+def test_stored_jpeg_is_decoded_at_full_resolution():
+    pixels, _ = checkerboard("colour")
+    stored = encode_image(pixels, "jpeg", jpeg_quality=100, png_level=1)
+    assert np.abs(decode_stored(stored, "jpeg", (64, 96, 3)).astype(int) - pixels).max() <= 3
+
+
+def test_no_decoder_asks_for_less_than_full_resolution():
+    # Pillow's `draft`, also inside `thumbnail` and `reducing_gap`, and the like in simplejpeg and OpenCV.
+    forbidden = re.compile(
+        r"\.draft\(|reducing_gap|min_factor|min_height|min_width|fastdct=True|fastupsample=True|IMREAD_REDUCED|\.thumbnail\("
+    )
+    root = Path(__file__).parents[2]
+    found = [
+        str(path.relative_to(root))
+        for folder in ("gantk", "plugins")
+        for path in sorted((root / folder).rglob("*.py"))
+        if forbidden.search(path.read_text(encoding="utf-8"))
+    ]
+    # A report's small pictures are of pictures that are decoded already, or of a run's own PNG files.
+    assert [path for path in found if path != "gantk/report/page.py"] == []

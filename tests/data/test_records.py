@@ -1,5 +1,6 @@
 """TFRecord shards and the tf.train.Example inside, written and read without TensorFlow."""
 
+import hashlib
 import struct
 from itertools import pairwise
 
@@ -66,6 +67,22 @@ def test_every_record_is_read_by_its_offsets(tmp_path):
     assert writer.count == 3
     ends = pairwise(offsets)
     assert [read_record(tmp_path / "s.tfrecord", int(a), int(b)) for a, b in ends] == records
+
+
+def test_records_after_a_mark_can_be_taken_back(tmp_path):
+    path = tmp_path / "s.tfrecord"
+    with open(path, "wb") as file:
+        writer = ShardWriter(file)
+        writer.write(b"one")
+        mark = writer.mark()
+        for wrong in (b"two", bytes(5000)):
+            writer.write(wrong)
+            writer.roll_back(mark)
+        writer.roll_back(mark)
+        writer.write(b"three")
+    assert path.read_bytes() == frame(b"one") + frame(b"three")
+    assert writer.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (writer.count, writer.size) == (2, path.stat().st_size)
 
 
 @pytest.mark.parametrize("position", [0, 9, 13, 17])

@@ -159,6 +159,25 @@ class Negative:
         return np.ascontiguousarray(255 - image[..., : self.channels])
 
 
+class ExchangeOptions(gantk.Options):
+    forget: bool = False
+
+
+class Exchange:
+    """Gives each field of a sample the picture of another; the negative where it is alone."""
+
+    def __init__(self, options):
+        self.forget = options.forget
+
+    def __call__(self, image, random):
+        return 255 - image
+
+    def on_fields(self, images, random):
+        names = sorted(images)
+        exchanged = dict(zip(names, (images[name].copy() for name in reversed(names)), strict=True))
+        return {name: exchanged[name] for name in names[self.forget :]}
+
+
 class Float:
     def __init__(self, options):
         pass
@@ -182,6 +201,9 @@ def gantk_transforms():
         gantk.TransformSpec(name="half", factory="tiny_data:Half", options=HalfOptions, summary="Half."),
         gantk.TransformSpec(
             name="negative", factory="tiny_data:Negative", options=NegativeOptions, summary="Negative."
+        ),
+        gantk.TransformSpec(
+            name="exchange", factory="tiny_data:Exchange", options=ExchangeOptions, summary="Exchange."
         ),
         gantk.TransformSpec(name="float", factory="tiny_data:Float", summary="Float.", at_preparation=False),
     ]

@@ -3,6 +3,7 @@
     python tools/bench/prepare.py                         # 12,000 JPEG pictures of 512², resized to 256², as PNG
     python tools/bench/prepare.py --encoding jpeg --count 24000
     python tools/bench/prepare.py --json result.json
+    python tools/bench/prepare.py --patches 192 --size 1500 --count 300   # patches and their quarter size, as pairs
 
 Both sides do the same work with the same number of processes on the same files, alternating in one run: read the
 file, decode, resize, encode. gantk also writes shards, checks, hashes and counts. Then it prepares the unchanged
@@ -53,23 +54,34 @@ def make_pictures(folder: Path, count: int, size: int) -> None:
         path.write_bytes(simplejpeg.encode_jpeg(pixels, quality=92, colorsubsampling="420"))
 
 
-_raw: tuple[Any, str] | None = None
+DOWNSCALE = {"type": "downscale", "factor": 4}
+
+_raw: tuple[Any, str, int] | None = None
 
 
-def raw_start(target: int, encoding: str) -> None:
+def raw_start(target: int, encoding: str, patches: int) -> None:
     global _raw
-    _raw = (component("transform", {"type": "resize", "size": target}).create(), encoding)
+    transform = DOWNSCALE if patches else {"type": "resize", "size": target}
+    _raw = (component("transform", transform).create(), encoding, patches)
 
 
 def raw_work(path: str) -> int:
     from gantk.data.encode import encode_image
 
     assert _raw is not None
-    resize, encoding = _raw
+    transform, encoding, patches = _raw
     with open(path, "rb") as file:
         image = simplejpeg.decode_jpeg(file.read())
-    small = resize(image, np.random.default_rng(0))
-    return len(encode_image(small, encoding, jpeg_quality=95, png_level=1))
+    random = np.random.default_rng(0)
+    if not patches:
+        return len(encode_image(transform(image, random), encoding, jpeg_quality=95, png_level=1))
+    total = 0
+    for row in range(0, image.shape[0] - patches + 1, patches):
+        for column in range(0, image.shape[1] - patches + 1, patches):
+            patch = image[row : row + patches, column : column + patches]
+            for field in (transform(patch, random), patch):
+                total += len(encode_image(field, encoding, jpeg_quality=95, png_level=1))
+    return total
 
 
 def processor_seconds() -> float:
@@ -78,12 +90,12 @@ def processor_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def raw(paths: list[str], target: int, encoding: str, workers: int) -> tuple[float, float]:
+def raw(paths: list[str], target: int, encoding: str, patches: int, workers: int) -> tuple[float, float]:
     """Return the seconds, and those of the CPUs, that a process pool needs for the codec calls alone, with its start."""
     started, processor = time.perf_counter(), processor_seconds()
     context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, raw_start, (target, encoding)) as pool:
-        total = sum(pool.imap_unordered(raw_work, paths, chunksize=16))
+    with context.Pool(workers, raw_start, (target, encoding, patches)) as pool:
+        total = sum(pool.imap_unordered(raw_work, paths, chunksize=min(16, max(1, len(paths) // (8 * workers)))))
         pool.close()
         pool.join()
     assert total > 0
@@ -98,14 +110,21 @@ def component(kind: str, plain: Any) -> Any:
     return TypeAdapter({"source": SourceChoice, "transform": TransformChoice}[kind]).validate_python(plain)
 
 
-def prepare_once(folder: str, out: str, target: int, encoding: str, workers: int) -> dict[str, float]:
+def prepare_once(folder: str, out: str, target: int, encoding: str, patches: int, workers: int) -> dict[str, float]:
     """Run in a process of its own, so that its peak memory is the driver's."""
     from gantk.data import prepare
 
-    source = component("source", {"type": "folder", "root": folder})
-    transforms = [component("transform", {"type": "resize", "size": target})]
+    settings: dict[str, Any] = {"encoding": encoding, "workers": workers}
+    if patches:
+        source = component("source", {"type": "folder", "root": folder, "pairing": "single"})
+        settings["derive"] = {"A": [component("transform", DOWNSCALE)], "B": []}
+        settings["patches"] = {"size": patches, "splits": ["train", "test"]}
+        settings["unit_images"] = 32
+    else:
+        source = component("source", {"type": "folder", "root": folder})
+        settings["transforms"] = [component("transform", {"type": "resize", "size": target})]
     started, processor = time.perf_counter(), processor_seconds()
-    result = prepare(source, directory=out, transforms=transforms, encoding=encoding, workers=workers)
+    result = prepare(source, directory=out, **settings)
     return {
         "seconds": time.perf_counter() - started,
         "processor_seconds": processor_seconds() - processor,
@@ -181,6 +200,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=12_000, help="pictures")
     parser.add_argument("--size", type=int, default=512, help="pixels a side of the input")
     parser.add_argument("--target", type=int, default=256, help="pixels a side of what is stored")
+    parser.add_argument("--patches", type=int, default=0, help="cut into patches of this size instead, as pairs")
     parser.add_argument("--encoding", choices=["png", "jpeg", "raw"], default="png")
     parser.add_argument(
         "--workers", type=int, default=len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
@@ -203,13 +223,13 @@ def measure(temporary: Path, options: argparse.Namespace) -> dict[str, Any]:
     raw_seconds, gantk_seconds, beam_mb, driver_mb = [], [], [], []
     raw_processor, gantk_processor = 0.0, 0.0
     for number in range(options.rounds):
-        seconds, processor = raw(paths, options.target, options.encoding, options.workers)
+        seconds, processor = raw(paths, options.target, options.encoding, options.patches, options.workers)
         raw_seconds.append(seconds)
         raw_processor += processor
         out = str(temporary / f"out{number}")
         memory = BeamMemory(out)
         memory.start()
-        arguments = (str(pictures), out, options.target, options.encoding, options.workers)
+        arguments = (str(pictures), out, options.target, options.encoding, options.patches, options.workers)
         first = in_process_of_its_own("prepare_once", *arguments)
         memory.done.set()
         gantk_seconds.append(first["seconds"])
@@ -222,7 +242,9 @@ def measure(temporary: Path, options: argparse.Namespace) -> dict[str, Any]:
     raw_rate, gantk_rate = (options.count / statistics.median(times) for times in (raw_seconds, gantk_seconds))
     return {
         "pictures": options.count,
-        "work": f"{options.size}² JPEG → {options.target}² {options.encoding}",
+        "work": f"{options.size}² JPEG → "
+        + (f"pairs of {options.patches}² and a quarter " if options.patches else f"{options.target}² ")
+        + options.encoding,
         "workers": options.workers,
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}",
         "raw_seconds": raw_seconds,

@@ -7,12 +7,16 @@ import pytest
 from pydantic import ValidationError
 
 import gantk_transforms
+from gantk_transforms.blind_degradation import BlindDegradation
 from gantk_transforms.canny import Canny
 from gantk_transforms.channels import Channels
 from gantk_transforms.colour_jitter import ColourJitter
 from gantk_transforms.crop import Crop
+from gantk_transforms.degradation_options import BlindDegradationOptions, DownscaleOptions
+from gantk_transforms.downscale import Downscale
 from gantk_transforms.flip import Flip
 from gantk_transforms.jitter import Jitter
+from gantk_transforms.modcrop import Modcrop
 from gantk_transforms.normalise import Normalise
 from gantk_transforms.options import (
     CannyOptions,
@@ -21,10 +25,15 @@ from gantk_transforms.options import (
     CropOptions,
     FlipOptions,
     JitterOptions,
+    ModcropOptions,
     NormaliseOptions,
+    PairedCropOptions,
     ResizeOptions,
+    RotateOptions,
 )
+from gantk_transforms.paired_crop import PairedCrop
 from gantk_transforms.resize import Resize
+from gantk_transforms.rotate import Rotate
 
 TRANSFORMS = {
     "resize": Resize(ResizeOptions(size=(6, 9))),
@@ -43,8 +52,27 @@ TRANSFORMS = {
     "channels rgb": Channels(ChannelsOptions(to="rgb")),
     "channels grey": Channels(ChannelsOptions(to="grey")),
     "canny": Canny(CannyOptions(sigma=0.5)),
+    "paired_crop": PairedCrop(PairedCropOptions(size=3)),
+    "modcrop": Modcrop(ModcropOptions(multiple=2)),
+    "rotate": Rotate(RotateOptions()),
+    "downscale": Downscale(DownscaleOptions(factor=2)),
+    "downscale matlab": Downscale(DownscaleOptions(factor=2, kernel="bicubic_matlab")),
+    "downscale area": Downscale(DownscaleOptions(factor=3, kernel="area")),
+    "blind_degradation": BlindDegradation(BlindDegradationOptions(factor=1)),
     "normalise": Normalise(NormaliseOptions()),
 }
+
+
+NEED_SEVERAL = (
+    "crop",
+    "crop of the whole",
+    "paired_crop",
+    "modcrop",
+    "downscale",
+    "downscale matlab",
+    "downscale area",
+)
+"""Refuse an image of one pixel."""
 
 
 def image_of(channels: int) -> np.ndarray:
@@ -78,7 +106,7 @@ def test_same_result_from_a_view_that_is_not_contiguous(name):
     np.testing.assert_array_equal(TRANSFORMS[name](view, np.random.default_rng(5)), expected)
 
 
-@pytest.mark.parametrize("name", [name for name in TRANSFORMS if name not in ("crop", "crop of the whole")])
+@pytest.mark.parametrize("name", [name for name in TRANSFORMS if name not in NEED_SEVERAL])
 def test_one_pixel(name):
     result = TRANSFORMS[name](np.full((1, 1, 3), 90, np.uint8), np.random.default_rng(0))
     assert result.size > 0
@@ -91,18 +119,23 @@ def test_records_name_existing_factories():
     assert [record.name for record in records] == [
         "resize",
         "crop",
+        "paired_crop",
+        "modcrop",
         "flip",
+        "rotate",
         "jitter",
         "colour_jitter",
         "channels",
         "canny",
+        "downscale",
+        "blind_degradation",
         "normalise",
     ]
     for record in records:
         module, attribute = record.factory.split(":")
         factory = getattr(importlib.import_module(module), attribute)
-        required = {"size": 4} if record.name in ("resize", "crop") else {}
-        assert callable(factory(record.options(**required)))
+        required = {"modcrop": {"multiple": 2}} | {name: {"size": 4} for name in ("resize", "crop", "paired_crop")}
+        assert callable(factory(record.options(**required.get(record.name, {}))))
         assert all(field.description for field in record.options.model_fields.values())
         assert record.at_preparation == (record.name != "normalise")
 
