@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from gantk.artifacts.trained_weights import take_trained_weights
     from gantk.config.components import (
         AdversarialLossChoice,
         Component,
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     )
 
 _MODULES = {
+    "gantk.artifacts.trained_weights": ("take_trained_weights",),
     "gantk.config.components": (
         "AdversarialLossChoice",
         "Component",
@@ -194,4 +196,5 @@ __all__ = [
     "decode_image",
     "exporting",
     "hookimpl",
+    "take_trained_weights",
 ]

@@ -75,7 +75,12 @@ class Source(Protocol):
 
 
 class Transform(Protocol):
-    """A transform of one image."""
+    """A transform of one image.
+
+    It may have a method `on_fields(images, random) -> images`: where a sample has several images, such as a low and a
+    high resolution, it gets all of them by field at once, in place of `__call__` for each. It returns as many new arrays,
+    by the same names.
+    """
 
     def __call__(self, image: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
         """Transform one image.
@@ -100,6 +105,9 @@ class AdversarialLoss(Protocol):
     discriminator's accuracy follows; ADA needs it. `smoothed(label_smoothing) -> AdversarialLoss`: the same loss with the
     label of real samples, in the discriminator's loss alone, moved by that share of its distance towards the label of
     generated ones; without it the option `label_smoothing` is refused.
+
+    A relativistic loss, whose generator's side needs `real_logits`, says so by an attribute `relativistic = True`: a model
+    that can give real images then does, and others, for which that is work in vain, get none.
     """
 
     def discriminator_loss(self, real_logits: Any, fake_logits: Any) -> Any:

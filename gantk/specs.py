@@ -66,6 +66,22 @@ class GeneratorOptions(Options):
         """Height and width of an input must be at least this many pixels."""
         return self.size_multiple
 
+    @property
+    def scale(self) -> int:
+        """Height and width of a result over those of its input; above 1 for super-resolution.
+
+        An option that sets it needs another name, such as `factor`.
+        """
+        return 1
+
+    @property
+    def halo(self) -> int | None:
+        """How far, in pixels of the input, a pixel of the result looks: at most this many rows and columns around the
+        input pixel that it lies in. None where it may depend on all of them, as with instance normalization: such
+        a network gives other results for the parts of a picture than for the whole.
+        """
+        return None
+
 
 class SourceOptions(Options):
     """Base class for the options of data sources."""
@@ -133,8 +149,8 @@ class GeneratorSpec(Spec):
 
     `factory(options, *, input_shape, output_channels) -> keras.Model`. `input_shape` is
     `(height | None, width | None, channels)`; images are float, channels last, in [-1, 1] on both
-    sides. `options` derives from `GeneratorOptions` where sizes are restricted. Layers with algorithms of their own
-    ask `gantk.exporting()`.
+    sides. `options` derives from `GeneratorOptions` where sizes are restricted or the result is larger than the input.
+    Layers with algorithms of their own ask `gantk.exporting()`.
 
     Example:
         ```python
@@ -204,11 +220,14 @@ class ModelSpec(Spec):
 
     Args:
         layout: The layout of the data it trains on.
+        starts_from: Options that name a trained model to start from: it is trained again when the networks there have
+            changed.
     """
 
     kind: ClassVar[str] = "model"
 
     layout: Layout
+    starts_from: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

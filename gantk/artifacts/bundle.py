@@ -56,7 +56,11 @@ class Bundle:
     @property
     def digest(self) -> str:
         """SHA-256, in hex, of all that decides what the networks compute: architectures and weights."""
-        networks = {direction: record.model_dump(mode="json") for direction, record in self.metadata.networks.items()}
+        # Scale and halo follow from the architecture.
+        networks = {
+            direction: record.model_dump(mode="json", exclude={"scale", "halo"})
+            for direction, record in self.metadata.networks.items()
+        }
         facts = {"networks": networks, "colour_range": self.metadata.colour_range}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -151,7 +155,10 @@ class Bundle:
         if direction not in self._translators:
             record = self.metadata.networks[direction]
             self._translators[direction] = ImageTranslator(
-                self.network(direction), size_multiple=record.size_multiple, smallest_size=record.smallest_size
+                self.network(direction),
+                size_multiple=record.size_multiple,
+                smallest_size=record.smallest_size,
+                scale=record.scale,
             )
         return self._translators[direction]
 
@@ -164,7 +171,7 @@ class Bundle:
             batch_size: Images that the network is given at once.
 
         Returns:
-            uint8 for uint8, else float32 in [-1, 1], of the same height and width.
+            uint8 for uint8, else float32 in [-1, 1], of `scale` times the height and width.
 
         Raises:
             UsageError: An array of another shape or type, or an unknown direction.
@@ -266,6 +273,8 @@ def save_bundle(
             output_channels=int(network.output_shape[-1]),
             size_multiple=getattr(options, "size_multiple", 1),
             smallest_size=getattr(options, "smallest_size", 1),
+            scale=getattr(options, "scale", 1),
+            halo=getattr(options, "halo", None),
             parameters=sum(int(array.size) for array in weights.values()),
         )
         members[f"{direction}.safetensors"] = content

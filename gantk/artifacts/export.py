@@ -137,6 +137,13 @@ def export_facts(bundle: Bundle, direction: str, size: tuple[int, int] | None = 
     about = bundle.metadata
     record = about.networks[direction]
     height, width = size or ("height", "width")
+    enlarged: tuple[int | str, int | str] = (height, width)
+    if record.scale > 1:
+        enlarged = (
+            (record.scale * size[0], record.scale * size[1])
+            if size
+            else (f"{record.scale}*height", f"{record.scale}*width")
+        )
     source, _, target = direction.partition("to")
     return {
         "gantk": __version__,
@@ -152,12 +159,14 @@ def export_facts(bundle: Bundle, direction: str, size: tuple[int, int] | None = 
         "output": {
             "name": OUTPUT_NAME,
             "dtype": "float32",
-            "shape": ["batch", height, width, record.output_channels],
+            "shape": ["batch", *enlarged, record.output_channels],
         },
         "colour_range": list(about.colour_range),
         "channel_order": "RGB" if record.input_channels == record.output_channels == 3 else "as trained",
         "size_multiple": record.size_multiple,
         "smallest_size": record.smallest_size,
+        "scale": record.scale,
+        "halo": record.halo,
         "generator": record.component.model_dump(mode="json"),
         "plugins": dict(about.plugins),
         "digest": bundle.digest,

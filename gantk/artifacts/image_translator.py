@@ -50,10 +50,11 @@ def reflected(image: NDArray[Any], height: int, width: int) -> NDArray[Any]:
     rows, columns = image.shape[:2]
     if (rows, columns) == (height, width):
         return image
-    return image[_mirror(rows, height)[:, None], _mirror(columns, width)[None, :]]
+    return image[mirror(rows, height)[:, None], mirror(columns, width)[None, :]]
 
 
-def _mirror(size: int, length: int) -> NDArray[np.intp]:
+def mirror(size: int, length: int) -> NDArray[np.intp]:
+    """Return which pixels of a line of `size` make one of `length`, extended as by `reflected`."""
     period = max(1, 2 * (size - 1))
     position = np.arange(length) % period
     return np.minimum(position, period - position) if size > 1 else np.zeros(length, np.intp)
@@ -65,15 +66,17 @@ class ImageTranslator:
     Not for use by several threads at once.
 
     Args:
-        network: From images to images of the same height and width, float, in [-1, 1].
+        network: From images to images of `scale` times their height and width, float, in [-1, 1].
         size_multiple: Height and width that the network takes are multiples of this.
         smallest_size: They are at least this.
+        scale: Height and width of a result over those of its input.
     """
 
-    def __init__(self, network: keras.Model, *, size_multiple: int = 1, smallest_size: int = 1) -> None:
+    def __init__(self, network: keras.Model, *, size_multiple: int = 1, smallest_size: int = 1, scale: int = 1) -> None:
         self.network = network
         self.size_multiple = size_multiple
         self.smallest_size = smallest_size
+        self.scale = scale
         self.input_channels = int(network.input_shape[-1])
         self.output_channels = int(network.output_shape[-1])
         self._function = compile_network(network)
@@ -94,11 +97,11 @@ class ImageTranslator:
             images: Each float32 in [-1, 1], height × width × `input_channels`.
 
         Returns:
-            Each float32 in [-1, 1], of the height and width of its input, × `output_channels`.
+            Each float32 in [-1, 1], of `scale` times the height and width of its input, × `output_channels`.
 
         Raises:
             OutOfMemory: The batch is too large for the device.
-            RunFailed: The network gives another height or width than it takes.
+            RunFailed: The network gives another height or width than these.
         """
         shapes = {self.padded_shape(*image.shape[:2]) for image in images}
         if len(shapes) != 1:
@@ -108,13 +111,18 @@ class ImageTranslator:
         for index in range(len(batch)):
             batch[index] = reflected(images[min(index, len(images) - 1)], height, width)
         outputs = self._function(batch)
-        expected = (len(batch), height, width, self.output_channels)
+        scale = self.scale
+        expected = (len(batch), scale * height, scale * width, self.output_channels)
         if outputs.shape != expected:
+            result = "keep height and width" if scale == 1 else f"give {scale} times the height and width"
             raise RunFailed(
-                f"The network must keep height and width: expected {expected}. Received: {outputs.shape}",
+                f"The network must {result}: expected {expected}. Received: {outputs.shape}",
                 hint="Is this model made for translation?",
             )
-        return [output[: image.shape[0], : image.shape[1]] for output, image in zip(outputs, images, strict=False)]
+        return [
+            output[: scale * image.shape[0], : scale * image.shape[1]]
+            for output, image in zip(outputs, images, strict=False)
+        ]
 
     def _batch_size(self, count: int) -> int:
         # Where each shape is compiled, the last and smaller batches repeat an image up to a power of two.
@@ -128,7 +136,7 @@ class ImageTranslator:
             batch_size: Images that the network is given at once.
 
         Returns:
-            uint8 for uint8, else float32 in [-1, 1]; batch × height × width × `output_channels`.
+            uint8 for uint8, else float32 in [-1, 1]; batch × `scale` · height × `scale` · width × `output_channels`.
 
         Raises:
             UsageError: An array of another shape or type.
@@ -141,7 +149,8 @@ class ImageTranslator:
         if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
             raise UsageError(f"Images must be uint8, or float in [-1, 1]. Received: {images.dtype}")
         integer = images.dtype == np.uint8
-        results = np.empty((*images.shape[:3], self.output_channels), np.uint8 if integer else np.float32)
+        height, width = (self.scale * side for side in images.shape[1:3])
+        results = np.empty((len(images), height, width, self.output_channels), np.uint8 if integer else np.float32)
         for start in range(0, len(images), batch_size):
             chunk = images[start : start + batch_size]
             outputs = np.stack(self.translate(list(to_unit_range(chunk) if integer else chunk.astype(np.float32))))

@@ -45,6 +45,10 @@ class NetworkRecord(_Record):
     "Height and width of an input must be multiples of this."
     smallest_size: int = Field(1, ge=1, le=65536)
     "Height and width of an input must be at least this."
+    scale: int = Field(1, ge=1, le=64)
+    "Height and width of a result over those of its input."
+    halo: int | None = Field(None, ge=0, le=65536)
+    "Input pixels around a pixel that its result depends on, at most; null where it may depend on all."
     parameters: int = Field(0, ge=0)
     "How many numbers the weights hold."
 

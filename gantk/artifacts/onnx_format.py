@@ -86,7 +86,8 @@ def onnx_bytes(network: keras.Model, size: tuple[int, int] | None, facts: Mappin
     model.graph.name = f"{facts['model']}_{facts['direction']}"
     model.doc_string = (
         f"{facts['from']} to {facts['to']}: images of {facts['colour_range'][0]:g} to {facts['colour_range'][1]:g}, "
-        f"height and width multiples of {facts['size_multiple']} and at least {facts['smallest_size']}."
+        f"height and width multiples of {facts['size_multiple']} and at least {facts['smallest_size']}"
+        + (f"; {facts['scale']} times as high and wide at the output." if facts.get("scale", 1) > 1 else ".")
     )
     onnx.helper.set_model_props(
         model,

@@ -171,7 +171,7 @@ def _print_model(bundle: Bundle) -> None:
                 network.component.name,
                 f"{network.input_channels} → {network.output_channels}",
                 f"{network.parameters:,}",
-                _sizes(network.size_multiple, network.smallest_size),
+                _sizes(network.size_multiple, network.smallest_size, network.scale),
                 ", ".join(f"{key}: {yaml_text(value)}" for key, value in network.component.options.items()),
             )
             for direction, network in facts.networks.items()
@@ -183,9 +183,9 @@ def _print_model(bundle: Bundle) -> None:
             print_table((title, "value"), list(_rows(values)))
 
 
-def _sizes(multiple: int, smallest: int) -> str:
+def _sizes(multiple: int, smallest: int, scale: int) -> str:
     # Any picture can be translated: it is padded to such a size and cropped back.
-    return f"multiples of {multiple}, at least {smallest}"
+    return f"multiples of {multiple}, at least {smallest}" + (f"; ×{scale}" if scale > 1 else "")
 
 
 def _rows(values: Any, prefix: str = "") -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ class NetworkTranslator:
 
     Args:
         networks: A network from images to images by direction.
-        components: What they were built from, by the same directions: says which sizes they take.
+        components: What they were built from, by the same directions: says which sizes they take and give.
         batch_size: Images in one call of a network.
     """
 
@@ -35,6 +35,7 @@ class NetworkTranslator:
                 network,
                 size_multiple=getattr(components[direction].options, "size_multiple", 1),
                 smallest_size=getattr(components[direction].options, "smallest_size", 1),
+                scale=getattr(components[direction].options, "scale", 1),
             )
             for direction, network in networks.items()
         }
@@ -55,10 +56,13 @@ class IdentityTranslator:
 
     Args:
         directions: The directions it claims.
+        scales: Height and width of a result over those of its input, by direction; 1 where none is given. Above 1
+            every pixel becomes a square of so many equal ones.
     """
 
-    def __init__(self, directions: tuple[str, ...]) -> None:
+    def __init__(self, directions: tuple[str, ...], scales: Mapping[str, int] | None = None) -> None:
         self._directions = directions
+        self._scales = dict(scales or {})
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -66,5 +70,6 @@ class IdentityTranslator:
         return self._directions
 
     def __call__(self, direction: str, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the images as they are."""
-        return images
+        """Return the images as they are, enlarged by nearest neighbour where the direction has a scale."""
+        scale = self._scales.get(direction, 1)
+        return images if scale == 1 else images.repeat(scale, axis=1).repeat(scale, axis=2)

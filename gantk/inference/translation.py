@@ -252,9 +252,10 @@ class _Translation:
         from gantk.artifacts.image_translator import from_unit_range
 
         picture, output = result
-        translated = replace(picture, colour=from_unit_range(output, picture.colour.dtype))
+        colour = from_unit_range(output, picture.colour.dtype)
+        translated = replace(picture, colour=colour, alpha=_resized(picture.alpha, *colour.shape[:2]))
         content, notes = encode_picture(translated, self._encoding)
-        facts: dict[str, Any] = {"width": picture.width, "height": picture.height}
+        facts: dict[str, Any] = {"width": translated.width, "height": translated.height}
         return content, {**facts, "notes": list(notes)} if notes else facts
 
     def _too_large(self, picture: _Readied) -> BadPicture | None:
@@ -290,3 +291,12 @@ class _Translation:
                 hint="This is a defect of the model's plugin, or of its installation.",
             ) from error
         return BadPicture(f"The network failed on {size}: {reason}.")
+
+
+def _resized(alpha: NDArray[Any] | None, height: int, width: int) -> NDArray[Any] | None:
+    """Return transparency at the size of a result, which a network for super-resolution makes larger."""
+    if alpha is None or alpha.shape == (height, width):
+        return alpha
+    import cv2
+
+    return np.asarray(cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR), alpha.dtype)

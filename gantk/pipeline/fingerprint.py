@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import gantk
+from gantk.artifacts import load_bundle
 from gantk.config import Component, Pipeline
+from gantk.errors import GantkError
 from gantk.protocols import Artifact
 from gantk.registry import default_registry
 from gantk.specs import StageSpec
@@ -27,8 +29,8 @@ def stage_fingerprint(pipeline: Pipeline, name: str, inputs: Mapping[str, Artifa
         name: A stage of it.
         inputs: The artifacts it consumes.
         continued: Leave out the options that may differ between a run and its continuation
-            (`StageSpec.may_change`) and the files it reads (`StageSpec.reads`): equal hashes then mean that
-            `--resume` may continue the work.
+            (`StageSpec.may_change`), the files it reads (`StageSpec.reads`) and the trained models it starts from
+            (`ModelSpec.starts_from`): equal hashes then mean that `--resume` may continue the work.
 
     Returns:
         64 hexadecimal digits.
@@ -49,7 +51,30 @@ def stage_fingerprint(pipeline: Pipeline, name: str, inputs: Mapping[str, Artifa
     }
     if any(files.values()):
         content["files"] = files
+    models = {} if continued else trained_models(component)
+    if models:
+        content["models"] = models
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def trained_models(component: Component) -> dict[str, str]:
+    """Return the digest of every trained model that a component, or one within it, starts from.
+
+    What was measured of a model since, and is written into it, changes no digest.
+
+    Returns:
+        `{name.option: digest}`; an empty digest where there is no such model, which the training will tell.
+    """
+    found = {}
+    for part in components_within(component):
+        for option in sorted(getattr(part.spec, "starts_from", ())):
+            path = getattr(part.options, option)
+            if path is not None:
+                try:
+                    found[f"{part.name}.{option}"] = load_bundle(path).digest
+                except GantkError:
+                    found[f"{part.name}.{option}"] = ""
+    return found
 
 
 def files_named(names: str | Sequence[str] | None) -> list[list[str | int]]:

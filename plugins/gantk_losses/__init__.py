@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gantk import LossSpec, hookimpl
-from gantk_losses.options import LeastSquaresOptions, VanillaOptions
+from gantk_losses.options import CharbonnierOptions, LeastSquaresOptions, VanillaOptions
 
 
 @hookimpl
@@ -37,6 +37,12 @@ def gantk_losses() -> list[LossSpec]:
             reference="Arjovsky 2017, equation 2, https://arxiv.org/abs/1701.07875",
         ),
         LossSpec(
+            name="relativistic_average",
+            factory="gantk_losses.relativistic_average:RelativisticAverageLoss",
+            summary="Cross-entropy of logits relative to the mean logit of the other kind; the game of ESRGAN.",
+            reference="Jolicoeur-Martineau 2018, section 4.2, https://arxiv.org/abs/1807.00734",
+        ),
+        LossSpec(
             name="l1",
             role="pairwise",
             factory="gantk_losses.l1:MeanAbsoluteError",
@@ -47,5 +53,13 @@ def gantk_losses() -> list[LossSpec]:
             role="pairwise",
             factory="gantk_losses.l2:MeanSquaredError",
             summary="Mean squared difference.",
+        ),
+        LossSpec(
+            name="charbonnier",
+            role="pairwise",
+            factory="gantk_losses.charbonnier:CharbonnierLoss",
+            options=CharbonnierOptions,
+            summary="Mean absolute difference, smooth at zero.",
+            reference="Lai 2017, equation 3, https://arxiv.org/abs/1704.03915",
         ),
     ]

@@ -23,3 +23,10 @@ class VanillaOptions(Options):
 
     real_label: float = Field(1.0, gt=0, le=1)
     "Target probability of real samples in the discriminator's loss; below 1 it is one-sided label smoothing."
+
+
+class CharbonnierOptions(Options):
+    """Where the loss turns from squared to absolute."""
+
+    epsilon: float = Field(1e-3, gt=0)
+    "Of differences of colours in [-1, 1]; far smaller ones count by their square, far larger ones by their size."

@@ -1,9 +1,16 @@
-"""Built-in image networks: generators and discriminators of CycleGAN and pix2pix, and the originals' weights."""
+"""Built-in image networks: those of CycleGAN, pix2pix, SRGAN and ESRGAN, and the originals' weights."""
 
 from __future__ import annotations
 
 from gantk import DiscriminatorSpec, GeneratorSpec, WeightMapSpec, hookimpl
 from gantk_networks.options import PatchGANOptions, PixelOptions, ResNetOptions, UNetOptions
+from gantk_networks.super_resolution_options import (
+    CompactOptions,
+    RRDBOptions,
+    SpectralUNetOptions,
+    SRResNetOptions,
+    VGGOptions,
+)
 
 
 @hookimpl
@@ -23,6 +30,27 @@ def gantk_generators() -> list[GeneratorSpec]:
             options=UNetOptions,
             summary="Encoder-decoder with a skip connection at every resolution.",
             reference="Isola 2017, section 6.1.1, https://arxiv.org/abs/1611.07004",
+        ),
+        GeneratorSpec(
+            name="srresnet",
+            factory="gantk_networks.srresnet:build",
+            options=SRResNetOptions,
+            summary="Super-resolution: residual blocks and pixel shuffles, with batch normalization or without.",
+            reference="Ledig 2017, figure 4, https://arxiv.org/abs/1609.04802; MSRResNet of BasicSR",
+        ),
+        GeneratorSpec(
+            name="rrdb",
+            factory="gantk_networks.rrdb:build",
+            options=RRDBOptions,
+            summary="Super-resolution: residual-in-residual dense blocks.",
+            reference="Wang 2018 (ESRGAN), section 3.1, https://arxiv.org/abs/1809.00219",
+        ),
+        GeneratorSpec(
+            name="compact",
+            factory="gantk_networks.compact:build",
+            options=CompactOptions,
+            summary="Super-resolution on a CPU: plain convolutions at the input's resolution, one pixel shuffle.",
+            reference="SRVGGNetCompact of Real-ESRGAN; Shi 2016, https://arxiv.org/abs/1609.05158",
         ),
     ]
 
@@ -44,6 +72,20 @@ def gantk_discriminators() -> list[DiscriminatorSpec]:
             options=PixelOptions,
             summary="Judges every pixel alone.",
             reference="Isola 2017, section 6.1.2, https://arxiv.org/abs/1611.07004",
+        ),
+        DiscriminatorSpec(
+            name="vgg",
+            factory="gantk_networks.vgg_discriminator:build",
+            options=VGGOptions,
+            summary="Judges whole images of one size, by eight convolutions and a dense layer.",
+            reference="Ledig 2017, figure 4, https://arxiv.org/abs/1609.04802",
+        ),
+        DiscriminatorSpec(
+            name="unet_sn",
+            factory="gantk_networks.unet_discriminator:build",
+            options=SpectralUNetOptions,
+            summary="Judges every pixel with all of its surroundings, by a U-Net with spectral normalization.",
+            reference="Wang 2021 (Real-ESRGAN), section 3.3, https://arxiv.org/abs/2107.10833",
         ),
     ]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import subprocess
@@ -90,6 +91,31 @@ def test_it_says_everything_about_itself(saved: Any, registry: Registry) -> None
     assert (record.size_multiple, record.smallest_size) == (4, 4)
     # 3·3·3·4+4, 4·4, 4, 3·3·4·4+4, 4·4·4·4+4, 4·3+3: counted by hand.
     assert record.parameters == 112 + 16 + 4 + 148 + 260 + 15
+
+
+def test_it_knows_how_much_larger_its_results_are_and_how_far_it_looks(
+    saved: Any, tmp_path: Path, registry: Registry, component: Callable[..., Component]
+) -> None:
+    enlarging = component("enlarging", factor=2)
+    network = enlarging.create(input_shape=(None, None, 3), output_channels=3)
+    path = tmp_path / "model.gantk"
+    save_bundle(path, networks={"AtoB": network}, components={"AtoB": enlarging}, model="m", registry=registry)
+    bundle = load_bundle(path, registry=registry)
+    assert (bundle.metadata.networks["AtoB"].scale, bundle.metadata.networks["AtoB"].halo) == (2, 0)
+    images = np.random.default_rng(0).integers(0, 256, (2, 9, 18, 3), dtype=np.uint8)
+    assert np.array_equal(bundle.translate(images), 255 - images.repeat(2, axis=1).repeat(2, axis=2))
+    # A bundle from before there were such networks says nothing of it, and is the same model still.
+    networks = json.loads(json.dumps(saved[0].metadata.to_plain()["networks"]))
+    for record in networks.values():
+        assert (record.pop("scale"), record.pop("halo")) == (1, None)
+    older = load_bundle(with_metadata(saved[0].path, tmp_path / "old.gantk", networks=networks), registry=registry)
+    assert [(record.scale, record.halo) for record in older.metadata.networks.values()] == [(1, None)] * 2
+    assert older.digest == saved[0].digest == _digest_of_old(networks)
+
+
+def _digest_of_old(networks: dict[str, Any]) -> str:
+    facts = {"networks": networks, "colour_range": (-1.0, 1.0)}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def test_a_folder_of_a_run_stands_for_its_bundle(saved: Any) -> None:

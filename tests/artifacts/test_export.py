@@ -142,6 +142,25 @@ def test_onnx_runtime_computes_what_the_model_does(case: str, bundle: Callable[.
 
 
 @on_tensorflow
+@pytest.mark.parametrize("format", ["onnx", "savedmodel"])
+def test_a_network_that_enlarges_says_so(format: Any, bundle: Callable[..., Bundle], tmp_path: Path) -> None:
+    model = bundle("srresnet", factor=2, blocks=1, filters=4)
+    result = export_model(model, tmp_path / "model", format=format)
+    # Sums of 324 products of weights as large as these are rounded by more than usual.
+    assert 0 <= result.difference < 1e-4
+    facts = export_facts(model, "AtoB")
+    assert (facts["scale"], facts["halo"]) == (2, 2 + 1 + 3 + 4)
+    assert facts["output"]["shape"] == ["batch", "2*height", "2*width", 3]
+    assert export_facts(model, "AtoB", (64, 48))["output"]["shape"] == ["batch", 128, 96, 3]
+    if format == "onnx":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(tmp_path / "model", providers=["CPUExecutionProvider"])
+        assert session.get_outputs()[0].shape == ["batch", "2*height", "2*width", 3]
+        assert "; 2 times as high and wide" in session.get_modelmeta().description
+
+
+@on_tensorflow
 @pytest.mark.parametrize("case", ["transposed", "pix2pix"])
 def test_a_saved_model_computes_what_the_model_does(case: str, bundle: Callable[..., Bundle], tmp_path: Path) -> None:
     import tensorflow as tf

@@ -101,3 +101,20 @@ def test_other_arrays_are_refused(
 def test_a_network_that_changes_the_size_is_refused(translator: Callable[..., ImageTranslator]) -> None:
     with pytest.raises(RunFailed, match=r"expected \(1, 16, 16, 3\). Received: \(1, 8, 8, 3\)"):
         translator("halving")(np.zeros((1, 16, 16, 3), np.uint8))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (16, 20), (17, 30), (33, 5)])
+def test_a_network_with_a_scale_gives_larger_images_without_the_padding(
+    component: Callable[..., Component], shape: tuple[int, int]
+) -> None:
+    network = component("enlarging", factor=3).create(input_shape=(None, None, 3), output_channels=3)
+    translator = ImageTranslator(network, size_multiple=4, scale=3)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (3, *shape, 3), dtype=np.uint8)
+    expected = 255 - images.repeat(3, axis=1).repeat(3, axis=2)
+    assert np.array_equal(translator(images, batch_size=2), expected)
+    floats = random.uniform(-1, 1, (2, *shape, 3)).astype(np.float32)
+    assert np.array_equal(translator(floats), -floats.repeat(3, axis=1).repeat(3, axis=2))
+    assert translator(np.zeros((0, *shape, 3), np.uint8)).shape == (0, 3 * shape[0], 3 * shape[1], 3)
+    with pytest.raises(RunFailed, match=r"give 2 times the height.*expected \(1, \d+, \d+, 3\)\. Received"):
+        ImageTranslator(network, scale=2)(images[:1])

@@ -31,6 +31,23 @@ class PointwiseOptions(GeneratorOptions):
         return 2 * self.multiple
 
 
+class EnlargingOptions(GeneratorOptions):
+    factor: int = 3
+    "How many times higher and wider the result is."
+
+    @property
+    def size_multiple(self) -> int:
+        return 4
+
+    @property
+    def scale(self) -> int:
+        return self.factor
+
+    @property
+    def halo(self) -> int:
+        return 0
+
+
 @hookimpl
 def gantk_generators() -> list[GeneratorSpec]:
     return [
@@ -43,6 +60,7 @@ def gantk_generators() -> list[GeneratorSpec]:
             "negative": PointwiseOptions,
             "not_finite_where_black": PointwiseOptions,
             "halving": PointwiseOptions,
+            "enlarging": EnlargingOptions,
         }.items()
     ]
 
@@ -76,6 +94,15 @@ def not_finite_where_black(options: PointwiseOptions, *, input_shape: Any, outpu
 
 def halving(options: PointwiseOptions, *, input_shape: Any, output_channels: int) -> Any:
     return _pointwise(lambda x: x[:, ::2, ::2], input_shape, output_channels)
+
+
+def enlarging(options: EnlargingOptions, *, input_shape: Any, output_channels: int) -> Any:
+    """Makes a square of equal pixels out of each, negated."""
+    import keras
+    from keras import layers
+
+    image = layers.Input(input_shape)
+    return keras.Model(image, layers.UpSampling2D(options.factor)(layers.Rescaling(-1.0)(image)))
 
 
 def _pointwise(function: Any, input_shape: Any, output_channels: int) -> Any:

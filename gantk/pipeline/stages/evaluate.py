@@ -52,7 +52,8 @@ class EvaluateStage:
         if name == "untrained":
             return untrained_translator(bundle, seed)
         if name == "identity":
-            return IdentityTranslator(bundle.directions)
+            scales = {direction: record.scale for direction, record in bundle.metadata.networks.items()}
+            return IdentityTranslator(bundle.directions, scales)
         pairs = TrainingPairs(dataset, self.options.baseline_split, baseline=name)
         if name == "training_mean":
             return TrainingMeanTranslator(pairs, bundle.directions)

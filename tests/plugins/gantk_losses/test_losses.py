@@ -10,13 +10,15 @@ import pytest
 from keras import ops
 from pydantic import ValidationError
 
-from gantk import Options
+from gantk import ConfigError, Options
 from gantk_losses import gantk_losses
+from gantk_losses.charbonnier import CharbonnierLoss
 from gantk_losses.hinge import HingeLoss
 from gantk_losses.l1 import MeanAbsoluteError
 from gantk_losses.l2 import MeanSquaredError
 from gantk_losses.lsgan import LeastSquaresLoss
-from gantk_losses.options import LeastSquaresOptions, VanillaOptions
+from gantk_losses.options import CharbonnierOptions, LeastSquaresOptions, VanillaOptions
+from gantk_losses.relativistic_average import RelativisticAverageLoss
 from gantk_losses.vanilla import VanillaLoss
 from gantk_losses.wasserstein import WassersteinLoss
 
@@ -145,9 +147,11 @@ def test_every_record_makes_its_loss() -> None:
         module, _, attribute = spec.factory.partition(":")
         loss = getattr(importlib.import_module(module), attribute)(spec.options())
         if spec.role == "pairwise":
-            assert value(loss(float32(REAL), float32(REAL))) == 0.0
+            least = spec.options().epsilon if spec.name == "charbonnier" else 0.0
+            assert value(loss(float32(REAL), float32(REAL))) == pytest.approx(least)
         else:
-            assert np.isfinite(value(loss.generator_loss(float32(FAKE))))
+            real = float32(REAL) if getattr(loss, "relativistic", False) else None
+            assert np.isfinite(value(loss.generator_loss(float32(FAKE), real)))
 
 
 def test_label_smoothing_moves_the_real_label_towards_the_other_for_the_discriminator_alone() -> None:
@@ -179,3 +183,41 @@ def test_the_boundary_is_where_real_and_generated_are_equally_probable() -> None
         assert around[1] < min(around[0], around[2])
     assert HingeLoss(Options()).boundary == 0.0
     assert not hasattr(WassersteinLoss(Options()), "boundary")
+
+
+def test_relativistic_average_is_its_formula() -> None:
+    loss = RelativisticAverageLoss(Options())
+    real, fake = REAL - FAKE.mean(), FAKE - REAL.mean()
+    discriminator_loss = -0.5 * (np.mean(log_sigmoid(real)) + np.mean(log_sigmoid(-fake)))
+    generator_loss = -0.5 * (np.mean(log_sigmoid(fake)) + np.mean(log_sigmoid(-real)))
+    assert value(loss.discriminator_loss(float32(REAL), float32(FAKE))) == pytest.approx(discriminator_loss, rel=1e-6)
+    assert value(loss.generator_loss(float32(FAKE), float32(REAL))) == pytest.approx(generator_loss, rel=1e-6)
+    # By hand: real 1 and 3, generated 0 and 2 are 0 and 2 above the others' mean 1, and 2 and 0 below theirs.
+    real, fake = float32(np.array([[1.0], [3.0]])), float32(np.array([[0.0], [2.0]]))
+    softplus = [math.log1p(math.exp(-x)) for x in (0, 2)]
+    assert value(loss.discriminator_loss(real, fake)) == pytest.approx(0.5 * (sum(softplus) / 2 + sum(softplus) / 2))
+
+
+def test_relativistic_average_needs_real_images_and_has_no_boundary() -> None:
+    loss = RelativisticAverageLoss(Options())
+    assert loss.relativistic
+    assert not hasattr(loss, "boundary")
+    with pytest.raises(ConfigError, match="does not show real images"):
+        loss.generator_loss(float32(FAKE))
+    # Only differences count.
+    moved = value(loss.generator_loss(float32(FAKE + 50), float32(REAL + 50)))
+    assert moved == pytest.approx(value(loss.generator_loss(float32(FAKE), float32(REAL))), rel=1e-5)
+    large = float32(np.full((2, 2), 300.0))
+    assert value(loss.generator_loss(-large, large)) == pytest.approx(600.0)
+
+
+def test_charbonnier_is_its_formula() -> None:
+    loss = CharbonnierLoss(CharbonnierOptions(epsilon=0.5))
+    expected = np.mean(np.sqrt((REAL - FAKE) ** 2 + 0.25))
+    assert value(loss(float32(REAL), float32(FAKE))) == pytest.approx(expected, rel=1e-6)
+    # √(1.2² + 0.5²) = 1.3, √(0 + 0.5²) = 0.5
+    assert value(loss(float32(np.array([1.0, 2.0])), float32(np.array([-0.2, 2.0])))) == pytest.approx(0.9)
+    halves = ops.cast(np.full((4, 4), 0.75), "bfloat16"), ops.cast(np.full((4, 4), 0.703125), "bfloat16")
+    assert value(CharbonnierLoss(CharbonnierOptions(epsilon=1e-6))(*halves)) == pytest.approx(0.046875, rel=1e-5)
+    with pytest.raises(ValidationError):
+        CharbonnierOptions(epsilon=0)

@@ -9,6 +9,7 @@ from gantk.errors import RunFailed
 from gantk_metrics.absolute_error import AbsoluteError, absolute_error
 from gantk_metrics.ms_ssim import WEIGHTS, MultiScaleSSIM, multi_scale_similarity, smallest_side
 from gantk_metrics.options import MultiScaleSSIMOptions, PairOptions
+from gantk_metrics.picture_rows import picture_rows
 from gantk_metrics.psnr import IDENTICAL, PSNR, psnr
 from gantk_metrics.ssim import SSIM, structural_similarity
 
@@ -173,3 +174,10 @@ def test_sets_are_paired_by_name_and_what_cannot_be_read_is_left_out(picture_set
         AbsoluteError(PairOptions()).compare(first, picture_set(a=flat(10, 6)))
     with pytest.raises(RunFailed, match="at least one pair"):
         AbsoluteError(PairOptions()).compare(first, picture_set(c=flat(1)))
+
+
+def test_a_smaller_input_is_enlarged_beside_the_output() -> None:
+    small = np.array([[-1.0, 1.0]], "float32").reshape(1, 1, 2, 1)
+    rows = picture_rows(small, np.zeros((1, 2, 6, 1), "float32"))
+    assert rows.shape == (2, 12, 3)
+    assert rows[1, :, 0].tolist() == [0, 0, 0, 255, 255, 255] + [128] * 6

@@ -14,12 +14,14 @@ from gantk_networks.enlargement import Enlargement
 from gantk_networks.half_turn import HalfTurn
 from gantk_networks.instance_normalization import InstanceNormalization
 from gantk_networks.leaky_relu import LeakyReLU
+from gantk_networks.pixel_shuffle import PixelShuffle
 from gantk_networks.reflected_convolution import ReflectedConvolution2D
 
 LAYERS: dict[str, Callable[[], keras.layers.Layer]] = {
     "half turn": HalfTurn,
     "instance normalization": lambda: InstanceNormalization(affine=True),
     "leaky rectifier": LeakyReLU,
+    "pixel shuffle": lambda: PixelShuffle(2),
     "Winograd": lambda: ReflectedConvolution2D(32, 3),
     "groups of pixels": lambda: ReflectedConvolution2D(3, 7),
 }

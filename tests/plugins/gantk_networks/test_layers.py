@@ -11,6 +11,7 @@ from reference_arithmetic import channels_first, channels_last, gradient, normal
 from gantk_networks.half_turn import HalfTurn
 from gantk_networks.instance_normalization import InstanceNormalization
 from gantk_networks.leaky_relu import LeakyReLU
+from gantk_networks.pixel_shuffle import PixelShuffle, from_pytorch_order
 
 RANDOM = np.random.default_rng(1)
 
@@ -119,3 +120,23 @@ def test_at_zero_the_leaky_rectifier_has_the_derivative_of_its_negative_side_on_
     # flat image after instance normalization.
     found = gradient(lambda x: ops.sum(LeakyReLU(0.2)(x)), np.array([[-2.0, 0.0, 3.0]]))
     np.testing.assert_allclose(found, [[0.2, 0.2, 1.0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_a_pixel_shuffle_is_its_formula(factor: int) -> None:
+    images = RANDOM.normal(size=(2, 3, 4, 5 * factor**2)).astype("float32")
+    found = to_numpy(PixelShuffle(factor)(images))
+    assert found.shape == (2, 3 * factor, 4 * factor, 5)
+    for i in range(factor):
+        for j in range(factor):
+            for c in range(5):
+                # The channels as TensorFlow's depth_to_space reads them.
+                expected = images[..., (i * factor + j) * 5 + c]
+                np.testing.assert_array_equal(found[:, i::factor, j::factor, c], expected)
+                # What PyTorch's PixelShuffle would take there.
+                assert from_pytorch_order(5, factor)[(i * factor + j) * 5 + c] == c * factor**2 + i * factor + j
+
+
+def test_a_pixel_shuffle_of_other_channels_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"multiple of 4\. Received: 6"):
+        PixelShuffle(2)(np.zeros((1, 2, 2, 6), "float32"))

@@ -21,14 +21,17 @@ SPECS = [*gantk_generators(), *gantk_discriminators()]
 def test_a_record_makes_a_network_from_its_default_options(spec) -> None:
     module, _, attribute = spec.factory.partition(":")
     factory = getattr(importlib.import_module(module), attribute)
-    options = spec.options(filters=1)
+    few = {"width": 1} if spec.name == "compact" else {"blocks": 0} if spec.name == "rrdb" else {"filters": 1}
+    options = spec.options(**few)
     size = 256 if spec.name == "unet" else 24
-    arguments = {"output_channels": 2} if spec.kind == "generator" else {}
+    # The compact network adds its result to the input.
+    channels = 3 if spec.name == "compact" else 2
+    arguments = {"output_channels": channels} if spec.kind == "generator" else {}
     network = factory(options, input_shape=(size, size, 3), **arguments)
     assert isinstance(network, keras.Model)
     result = network(np.zeros((1, size, size, 3), "float32"))
     if spec.kind == "generator":
-        assert tuple(result.shape) == (1, size, size, 2)
+        assert tuple(result.shape) == (1, options.scale * size, options.scale * size, channels)
         assert size % options.size_multiple == 0
     else:
         assert result.shape[-1] == 1
@@ -36,7 +39,7 @@ def test_a_record_makes_a_network_from_its_default_options(spec) -> None:
 
 def test_options_import_no_framework() -> None:
     code = (
-        "import sys, gantk_networks, gantk_losses, gantk_cyclegan;"
+        "import sys, gantk_networks, gantk_losses, gantk_cyclegan, gantk_srgan;"
         "print([name for name in ('tensorflow', 'jax', 'keras', 'numpy') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
@@ -56,4 +59,4 @@ def test_layers_and_losses_are_right_on_jax() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:]
-    assert "12 passed" in done.stdout
+    assert "16 passed" in done.stdout
