@@ -24,9 +24,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         RunFailed: The disk is full. Nothing is left behind, and an older file stays as it was.
     """
-    # File systems limit a name to 255 bytes; the suffix must fit behind a name that is already that long.
-    stem = os.fsencode(path.name)[:200].decode(errors="ignore")
-    temporary = path.with_name(f".{stem}.tmp-{uuid.uuid4().hex[:12]}")
+    temporary = path.with_name(f"{_temporary_stem(path)}{uuid.uuid4().hex[:12]}")
     try:
         with open(temporary, "xb") as stream:
             yield stream
@@ -42,6 +40,22 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what a process that was killed left behind of its work on a file; nobody may be writing it."""
+    stem = _temporary_stem(path)
+    try:
+        entries = [entry.name for entry in os.scandir(path.parent) if entry.name.startswith(stem)]
+    except FileNotFoundError:
+        return
+    for name in entries:
+        path.with_name(name).unlink(missing_ok=True)
+
+
+def _temporary_stem(path: Path) -> str:
+    # File systems limit a name to 255 bytes; the suffix must fit behind a name that is already that long.
+    return f".{os.fsencode(path.name)[:200].decode(errors='ignore')}.tmp-"
 
 
 @contextmanager

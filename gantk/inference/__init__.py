@@ -5,5 +5,6 @@ from __future__ import annotations
 from gantk.inference.batch_job import JobSummary
 from gantk.inference.inputs import PictureInput
 from gantk.inference.translation import translate
+from gantk.inference.upscaling import upscale
 
-__all__ = ["JobSummary", "PictureInput", "translate"]
+__all__ = ["JobSummary", "PictureInput", "translate", "upscale"]

@@ -17,15 +17,18 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from gantk.atomic_files import write_bytes
+from gantk.atomic_files import remove_leftovers, write_bytes
 from gantk.errors import InternalError, RunFailed
 from gantk.inference.job_plan import JobPlan, Task
 from gantk.inference.job_progress import JobProgress, shown_progress
 from gantk.inference.job_records import FAILURES, JobRecords
 from gantk.inference.picture import BadPicture
 from gantk.wording import counted
+
+if TYPE_CHECKING:
+    from gantk.inference.tiled_job import TiledProcess
 
 logger = logging.getLogger("gantk.inference")
 
@@ -115,11 +118,12 @@ class JobSummary:
 def run_job(
     plan: JobPlan,
     records: JobRecords,
-    process: PictureProcess[Any, Any],
+    process: PictureProcess[Any, Any] | TiledProcess,
     *,
     settings: Mapping[str, Any],
     progress: bool = False,
     threads: int | None = None,
+    job: type[PictureJob] | None = None,
 ) -> JobSummary:
     """Run a job to its end, however many of its inputs fail.
 
@@ -130,6 +134,7 @@ def run_job(
         settings: What, beside an input, decides its result; recorded with every output.
         progress: Show a bar on a terminal, log lines elsewhere.
         threads: Threads that decode and encode; by default one for each core, four at most.
+        job: How pictures are brought to the process; by default in batches of whole pictures.
 
     Raises:
         RunFailed: The disk is full or cannot be written, another job writes to the folder, or the network cannot
@@ -139,8 +144,9 @@ def run_job(
     records.open()
     try:
         with shown_progress(len(plan.tasks), show=progress) as display:
-            job = _Job(plan, records, process, settings, display, threads or min(4, os.cpu_count() or 1))
-            summary = job.run()
+            kind = job or PictureJob
+            threads = threads or min(4, os.cpu_count() or 1)
+            summary = kind(plan, records, process, settings, display, threads).run()
         records.complete()
     finally:
         records.close()
@@ -153,42 +159,48 @@ def run_job(
 
 
 @dataclass
-class _Unchanged:
+class Unchanged:
     """The input's checksum is that of the output already there."""
 
     sha256: str
 
 
 @dataclass
-class _Decoded:
+class Decoded:
+    """A picture that has been read."""
+
     picture: Any
     sha256: str
 
 
-class _Job:
+class PictureJob:
+    """A job under way, which gathers decoded pictures of one kind into batches. See `run_job` for the arguments."""
+
     def __init__(
         self,
         plan: JobPlan,
         records: JobRecords,
-        process: PictureProcess[Any, Any],
+        process: Any,
         settings: Mapping[str, Any],
         display: JobProgress,
         threads: int,
     ) -> None:
         self.plan = plan
         self.records = records
-        self.process = process
+        self.process: Any = process
         self.settings = dict(settings)
         self.display = display
         self.threads = threads
         self.summary = JobSummary(inputs=plan.inputs, output=records.folder, ignored=plan.ignored)
-        self.waiting: dict[Hashable, list[tuple[Task, _Decoded]]] = {}
+        self.waiting: dict[Hashable, list[tuple[Task, Decoded]]] = {}
         self.waiting_pixels = 0
-        self.ahead: deque[tuple[Task, Future[_Decoded | _Unchanged]]] = deque()
+        self.ahead: deque[tuple[Task, Future[Decoded | Unchanged]]] = deque()
         self.encoding: dict[Future[dict[str, Any]], tuple[Task, int]] = {}
 
     def run(self) -> JobSummary:
         began = time.monotonic()
+        for output in self.records.started:
+            remove_leftovers(self.records.folder / output)
         self._announce_archives()
         for task in self.plan.skipped:
             self.summary.skipped += 1
@@ -199,10 +211,10 @@ class _Job:
         try:
             for task, decoded in self._decoded_ahead(pool):
                 self._take(task, decoded, pool)
-            while self.waiting:
-                self._run_group(next(iter(self.waiting)), pool)
+            self._finish_waiting(pool)
             self._settle(0)
         except BaseException:
+            self._abandon()
             # What the network has done is still written; it is little, and was dear.
             for _, decoding in self.ahead:
                 decoding.cancel()
@@ -221,7 +233,7 @@ class _Job:
         for archive, numbers in wanted.values():
             archive.expect(numbers)
 
-    def _decoded_ahead(self, pool: ThreadPoolExecutor) -> Iterator[tuple[Task, _Decoded | _Unchanged | BaseException]]:
+    def _decoded_ahead(self, pool: ThreadPoolExecutor) -> Iterator[tuple[Task, Decoded | Unchanged | BaseException]]:
         """Decode in threads, a few pictures ahead, and yield in order."""
         tasks = iter(self.plan.tasks)
         while True:
@@ -235,18 +247,18 @@ class _Job:
             error = future.exception()
             yield task, error if error is not None else future.result()
 
-    def _decode(self, task: Task) -> _Decoded | _Unchanged:
+    def _decode(self, task: Task) -> Decoded | Unchanged:
         content = task.picture.read()
         sha256 = hashlib.sha256(content).hexdigest()
         if task.known is not None and task.known.get("sha256") == sha256:
-            return _Unchanged(sha256)
-        return _Decoded(self.process.read(content), sha256)
+            return Unchanged(sha256)
+        return Decoded(self.process.read(content), sha256)
 
-    def _take(self, task: Task, decoded: _Decoded | _Unchanged | BaseException, pool: ThreadPoolExecutor) -> None:
+    def _take(self, task: Task, decoded: Decoded | Unchanged | BaseException, pool: ThreadPoolExecutor) -> None:
         if isinstance(decoded, BaseException):
-            self._fail(task, _reading_problem(decoded))
+            self._fail(task, reading_problem(decoded))
             return
-        if isinstance(decoded, _Unchanged):
+        if isinstance(decoded, Unchanged):
             assert task.known is not None
             self.records.finish({**task.known, "input": task.picture.label, "stamp": task.picture.stamp})
             self.summary.skipped += 1
@@ -261,6 +273,14 @@ class _Job:
         while self.waiting_pixels > _HELD_PIXELS:
             # The group that has waited longest.
             self._run_group(next(iter(self.waiting)), pool)
+
+    def _finish_waiting(self, pool: ThreadPoolExecutor) -> None:
+        """Run what waits for more of its kind, when no more come."""
+        while self.waiting:
+            self._run_group(next(iter(self.waiting)), pool)
+
+    def _abandon(self) -> None:
+        """Let nothing wait any more for the calling thread, which is on its way out."""
 
     def _run_group(self, key: Hashable, pool: ThreadPoolExecutor) -> None:
         group = self.waiting.pop(key)
@@ -280,12 +300,16 @@ class _Job:
         target = self.records.folder / task.output
         target.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(target, content)
+        return self._line(task, sha256, len(content), facts)
+
+    def _line(self, task: Task, sha256: str, size: int, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is recorded of an output of so many bytes."""
         return {
             "output": task.output,
             "input": task.picture.label,
             "stamp": task.picture.stamp,
             "sha256": sha256,
-            "bytes": len(content),
+            "bytes": size,
             "settings": self.settings,
             **facts,
         }
@@ -344,7 +368,7 @@ class _Job:
         self.display.advance()
 
 
-def _reading_problem(error: BaseException) -> str:
+def reading_problem(error: BaseException) -> str:
     """Return why an input cannot be read.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
-_SHORT = 3
+_EXIF_FOLDER, _PIXEL_X, _PIXEL_Y = 0x8769, 0xA002, 0xA003
+_SHORT, _LONG = 3, 4
 # What describes the picture rather than how this file stores it: ImageDescription, Make, Model, Software, DateTime,
 # Artist, Copyright, and the folders of EXIF and GPS tags.
 _DESCRIPTIVE = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
@@ -64,6 +66,44 @@ def without_orientation(exif: bytes) -> bytes:
     except struct.error:
         pass
     return exif
+
+
+def with_dimensions(exif: bytes, height: int, width: int) -> bytes:
+    """Set the tags PixelXDimension and PixelYDimension where they are, and leave every other byte as it is.
+
+    Args:
+        exif: EXIF data, with or without the prefix. What is not well-formed is returned unchanged.
+        height: Rows of the picture.
+        width: Its columns.
+    """
+    start = len(PREFIX) if exif.startswith(PREFIX) else 0
+    order = {b"II": "<", b"MM": ">"}.get(exif[start : start + 2])
+    if order is None:
+        return exif
+    changed = bytearray(exif)
+    try:
+        (directory,) = struct.unpack_from(f"{order}I", exif, start + 4)
+        for entry, tag, _ in _entries(exif, order, start + directory):
+            if tag != _EXIF_FOLDER:
+                continue
+            (folder,) = struct.unpack_from(f"{order}I", exif, entry + 8)
+            for place, inner, kind in _entries(exif, order, start + folder):
+                if inner in (_PIXEL_X, _PIXEL_Y) and kind in (_SHORT, _LONG):
+                    # A long one holds any size, and fits in the entry as the short one does.
+                    struct.pack_into(f"{order}HI", changed, place + 2, _LONG, 1)
+                    struct.pack_into(f"{order}I", changed, place + 8, width if inner == _PIXEL_X else height)
+    except struct.error:
+        return exif
+    return bytes(changed)
+
+
+def _entries(exif: bytes, order: str, directory: int) -> Iterator[tuple[int, int, int]]:
+    """Yield place, tag and type of each entry of a directory."""
+    (count,) = struct.unpack_from(f"{order}H", exif, directory)
+    for index in range(count):
+        entry = directory + 2 + 12 * index
+        tag, kind = struct.unpack_from(f"{order}HH", exif, entry)
+        yield entry, tag, kind
 
 
 def descriptive(exif: Image.Exif) -> Image.Exif:

@@ -37,6 +37,7 @@ class PictureInput:
         archive: The archive it is in, where it is in one.
         number: Its number in the archive.
         problem: Why it cannot be read; empty where nothing is known against it.
+        path: The file it is, where it is one: a large one is then read where it lies.
     """
 
     name: str
@@ -47,6 +48,7 @@ class PictureInput:
     archive: Archive | None = None
     number: int = 0
     problem: str = ""
+    path: Path | None = None
 
 
 @dataclass
@@ -198,7 +200,8 @@ def _file(path: Path, name: str) -> PictureInput:
     if status.st_size > FILE_LIMIT:
         return _unreadable(name, str(path), f"It is larger than {FILE_LIMIT >> 30} GiB: {status.st_size} bytes.")
     stamp = f"{status.st_size}-{status.st_mtime_ns}"
-    return PictureInput(name, str(path), path.read_bytes, stamp=stamp, identity=(status.st_dev, status.st_ino))
+    identity = (status.st_dev, status.st_ino)
+    return PictureInput(name, str(path), path.read_bytes, stamp=stamp, identity=identity, path=path)
 
 
 def _unreadable(name: str, label: str, problem: str) -> PictureInput:

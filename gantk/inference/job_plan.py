@@ -55,21 +55,21 @@ class JobPlan:
         return len(self.tasks) + len(self.skipped) + len(self.failed)
 
 
-def output_name(name: str, form: str | None) -> str:
+def output_name(name: str, form: str | None, suffix: str = "") -> str:
     """Return the path of a result: that of the input, with the suffix of the format where another is asked for.
 
     Args:
         name: The input's POSIX path.
         form: A key of `FORMATS`; None keeps name and format, but for GIF, whose results are PNG.
+        suffix: Comes behind the name, before what tells the format: `_x4`.
     """
-    path = PurePosixPath(name)
-    suffix = path.suffix.lower()
+    ending = PurePosixPath(name).suffix
     if form is None:
-        form = "png" if suffix == ".gif" else None
-    if form is None or suffix in _SUFFIXES_OF[form]:
-        return fitting_name(name)
-    kept = name[: -len(suffix)] if suffix in SUFFIXES else name
-    return fitting_name(kept + FORMATS[form])
+        form = "png" if ending.lower() == ".gif" else None
+    kept = name.removesuffix(ending) if ending.lower() in SUFFIXES else name
+    if form is None or ending.lower() in _SUFFIXES_OF[form]:
+        return fitting_name(kept + suffix + name[len(kept) :])
+    return fitting_name(kept + suffix + FORMATS[form])
 
 
 _SUFFIXES_OF = {
@@ -89,6 +89,7 @@ def plan_job(
     settings: Mapping[str, Any],
     overwrite: bool = False,
     retry_failures: bool = False,
+    suffix: str = "",
 ) -> JobPlan:
     """Decide what is to be done with every input.
 
@@ -99,6 +100,7 @@ def plan_job(
         settings: What, beside an input, decides its result: model, direction, format, quality.
         overwrite: Do everything again, and replace files that no job has written.
         retry_failures: Try again what failed before and has not changed.
+        suffix: Comes behind the names of the results.
 
     Raises:
         UsageError: A result would replace one of the inputs.
@@ -108,7 +110,7 @@ def plan_job(
     case_matters = _case_matters(records.folder)
     originals = {picture.identity for picture in found.pictures if picture.identity is not None}
     for picture in found.pictures:
-        task = Task(picture, output_name(picture.name, form))
+        task = Task(picture, output_name(picture.name, form, suffix))
         target = records.folder / task.output
         key = task.output if case_matters else unicodedata.normalize("NFC", task.output).casefold()
         if picture.problem:
@@ -192,9 +194,9 @@ def _case_matters(folder: Path) -> bool:
     return not swapped.exists() or not swapped.samefile(existing)
 
 
-def preview(plan: JobPlan) -> Sequence[Mapping[str, str]]:
+def preview(plan: JobPlan, action: str = "translate") -> Sequence[Mapping[str, str]]:
     """Return what would be done with each input, in plain words: `input`, `output`, `action` and, on failure, `reason`."""
-    rows = [{"input": task.picture.label, "output": task.output, "action": "translate"} for task in plan.tasks]
+    rows = [{"input": task.picture.label, "output": task.output, "action": action} for task in plan.tasks]
     rows += [{"input": task.picture.label, "output": task.output, "action": "skip"} for task in plan.skipped]
     rows += [
         {"input": task.picture.label, "output": task.output, "action": "fail", "reason": reason}

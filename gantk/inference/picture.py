@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 FORMATS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif", "bmp": ".bmp"}
 """The formats that can be written, each with its usual suffix."""
 
-# Rec. 601, what Pillow and JPEG take for grey.
-_LUMA = np.array([0.299, 0.587, 0.114])
+LUMA = np.array([0.299, 0.587, 0.114])
+"""Rec. 601: what Pillow and JPEG take for grey."""
 
 
 class BadPicture(RunFailed):
@@ -73,5 +73,5 @@ class Picture:
         if channels == 3:
             return np.repeat(self.colour, 3, axis=2)
         if channels == 1:
-            return np.rint(self.colour @ _LUMA).astype(self.colour.dtype)[..., None]
+            return np.rint(self.colour @ LUMA).astype(self.colour.dtype)[..., None]
         raise RunFailed(f"Pictures have 1 or 3 channels of colour. Received: a network that takes {channels}")

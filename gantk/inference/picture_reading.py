@@ -11,7 +11,7 @@ import math
 import struct
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import (
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 MAGIC_BYTES = 32
 """How many of a file's first bytes tell its format."""
 
-_READERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+READERS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
     "jpeg": JpegImagePlugin.JpegImageFile,
     "png": PngImagePlugin.PngImageFile,
     "webp": WebPImagePlugin.WebPImageFile,
@@ -44,6 +44,7 @@ _READERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "bmp": BmpImagePlugin.BmpImageFile,
     "gif": GifImagePlugin.GifImageFile,
 }
+"""Pillow's reader of each format."""
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BMP_HEADER_SIZES = (12, 16, 40, 52, 56, 64, 108, 124)
 _PNG_START, _CHUNK_FRAME = 8, 12
@@ -93,9 +94,9 @@ def read_picture(content: bytes, *, max_pixels: int) -> Picture:
     if kind is None:
         raise BadPicture(f"This is not a JPEG, PNG, WebP, TIFF, BMP or GIF file. It begins with {content[:8]!r}.")
     try:
-        image = _READERS[kind](io.BytesIO(content))
+        image = READERS[kind](io.BytesIO(content))
     except Exception as error:
-        raise _undecodable(kind, error) from error
+        raise undecodable(kind, error) from error
     with image:
         if image.width * image.height > max_pixels:
             raise BadPicture(
@@ -106,17 +107,18 @@ def read_picture(content: bytes, *, max_pixels: int) -> Picture:
         try:
             if kind == "png":
                 _check_sums(content)
-            notes = _refuse_several(image, kind)
+            notes = refuse_several(image, kind)
             return _decoded(image, kind, content, notes)
         except BadPicture:
             raise
         except MemoryError:
             raise BadPicture(f"There is not enough memory for {image.width} × {image.height} pixels.") from None
         except Exception as error:
-            raise _undecodable(kind, error) from error
+            raise undecodable(kind, error) from error
 
 
-def _undecodable(kind: str, error: Exception) -> BadPicture:
+def undecodable(kind: str, error: Exception) -> BadPicture:
+    """Return the reason for a file whose reader raised an error."""
     reason = " ".join(str(error).split()) or type(error).__name__
     return BadPicture(
         f"The {kind.upper()} file cannot be decoded, being cut short, damaged or of a rare kind: {reason}."
@@ -138,7 +140,8 @@ def _check_sums(content: bytes) -> None:
         position = end
 
 
-def _refuse_several(image: ImageFile.ImageFile, kind: str) -> tuple[str, ...]:
+def refuse_several(image: ImageFile.ImageFile, kind: str) -> tuple[str, ...]:
+    """Refuse animations and files of several pages; return a note on smaller copies that are left out."""
     frames = getattr(image, "n_frames", 1)
     if frames <= 1:
         return ()
@@ -158,10 +161,10 @@ def _refuse_several(image: ImageFile.ImageFile, kind: str) -> tuple[str, ...]:
 def _decoded(image: ImageFile.ImageFile, kind: str, content: bytes, notes: tuple[str, ...]) -> Picture:
     # Pillow turns TIFF pixels upright while loading, and only those, and then forgets what they were like. Of a PNG,
     # asking for EXIF data loads the pixels, since it may come after them.
-    exif, orientation = _exif(image, kind) if kind == "tiff" else (None, 1)
+    exif, orientation = read_exif(image, kind) if kind == "tiff" else (None, 1)
     icc_profile = image.info.get("icc_profile") or None
     stored = raw_modes(image)
-    deep = read_deep_pixels(image, kind, lambda: _READERS[kind](io.BytesIO(content)), content)
+    deep = read_deep_pixels(image, kind, lambda: READERS[kind](io.BytesIO(content)), content)
     if deep is not None:
         colour, alpha = deep
     else:
@@ -173,8 +176,8 @@ def _decoded(image: ImageFile.ImageFile, kind: str, content: bytes, notes: tuple
     if alpha is None and kind == "png":
         alpha = _colour_key(image.info.get("transparency"), stored, colour)
     if kind != "tiff":
-        exif, orientation = _exif(image, kind)
-    dpi = _dpi(image.info.get("dpi"))
+        exif, orientation = read_exif(image, kind)
+    dpi = read_dpi(image.info.get("dpi"))
     if orientation != 1:
         colour = upright(colour, orientation)
         alpha = None if alpha is None else upright(alpha, orientation)
@@ -190,7 +193,7 @@ def _decoded(image: ImageFile.ImageFile, kind: str, content: bytes, notes: tuple
     )
 
 
-def _exif(image: ImageFile.ImageFile, kind: str) -> tuple[bytes | None, int]:
+def read_exif(image: ImageFile.ImageFile, kind: str) -> tuple[bytes | None, int]:
     """Return the EXIF data to keep, and the orientation still to be applied."""
     if kind == "tiff":
         kept = descriptive(image.getexif())
@@ -253,7 +256,8 @@ def _colour_key(key: Any, stored: set[str], colour: NDArray[Any]) -> NDArray[Any
     return opaque.astype(colour.dtype) * colour.dtype.type(np.iinfo(colour.dtype).max)
 
 
-def _dpi(value: Any) -> tuple[float, float] | None:
+def read_dpi(value: Any) -> tuple[float, float] | None:
+    """Return a resolution as Pillow tells it, or None where it makes no sense."""
     try:
         horizontal, vertical = (float(number) for number in value)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):

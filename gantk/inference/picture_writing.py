@@ -54,12 +54,7 @@ def encode_picture(picture: Picture, encoding: Encoding) -> tuple[bytes, tuple[s
         BadPicture: The format cannot hold such a picture (too many pixels on a side, too long EXIF data).
     """
     form = encoding.format_of(picture.format)
-    if picture.icc_profile and picture.icc_profile[16:20] != (b"RGB " if picture.colour.shape[2] == 3 else b"GRAY"):
-        picture = _without_profile(picture)
-    if picture.alpha is not None and form in _WITHOUT_ALPHA:
-        picture = _on_white(picture, form)
-    if picture.colour.dtype == np.uint16 and form not in _DEEP_ENCODERS:
-        picture = _eight_bits(picture, form)
+    picture = fitted(picture, form)
     try:
         if picture.colour.dtype == np.uint16:
             return _DEEP_ENCODERS[form](picture, encoding.png_level), picture.notes
@@ -68,6 +63,22 @@ def encode_picture(picture: Picture, encoding: Encoding) -> tuple[bytes, tuple[s
         raise BadPicture(
             f"It cannot be written as {form.upper()}: {error}.", hint="Another --format may do."
         ) from error
+
+
+def fitted(picture: Picture, form: str) -> Picture:
+    """Return a picture as a format can hold it, pixel by pixel: 8 bits, laid on white, without a foreign profile.
+
+    Args:
+        picture: A picture, or some rows of one.
+        form: A key of `FORMATS`.
+    """
+    if picture.icc_profile and picture.icc_profile[16:20] != (b"RGB " if picture.colour.shape[2] == 3 else b"GRAY"):
+        picture = _without_profile(picture)
+    if picture.alpha is not None and form in _WITHOUT_ALPHA:
+        picture = _on_white(picture, form)
+    if picture.colour.dtype == np.uint16 and form not in _DEEP_ENCODERS:
+        picture = _eight_bits(picture, form)
+    return picture
 
 
 def _without_profile(picture: Picture) -> Picture:
@@ -108,7 +119,7 @@ def _encode_shallow(picture: Picture, form: str, encoding: Encoding) -> bytes:
     if picture.dpi and form != "webp":
         options["dpi"] = picture.dpi
     if picture.exif and form != "bmp":
-        options["exif"] = _tiff_exif(picture.exif) if form == "tiff" else picture.exif
+        options["exif"] = tiff_exif(picture.exif) if form == "tiff" else picture.exif
     if form == "jpeg":
         options.update(quality=encoding.quality, subsampling=0)
     elif form == "webp":
@@ -123,7 +134,8 @@ def _encode_shallow(picture: Picture, form: str, encoding: Encoding) -> bytes:
     return encoded.getvalue()
 
 
-def _tiff_exif(exif: bytes) -> Image.Exif:
+def tiff_exif(exif: bytes) -> Image.Exif:
+    """Return of EXIF data what describes the picture, for a TIFF file."""
     loaded = Image.Exif()
     loaded.load(exif)
     return descriptive(loaded)

@@ -552,6 +552,6 @@ def test_counts_that_do_not_add_up_are_a_defect(
     from gantk.errors import InternalError
 
     path = write(tmp_path / "a.png", encoded())
-    monkeypatch.setattr(batch_job._Job, "_take", lambda *arguments: None)
+    monkeypatch.setattr(batch_job.PictureJob, "_take", lambda *arguments: None)
     with pytest.raises(InternalError, match="1 inputs, 0 done"):
         translate(bundle(), [path], tmp_path / "out")
