@@ -99,9 +99,9 @@ def test_plan_tells_how_long_a_stage_took_the_last_time(gantk, stages):
     Path("out/run.json").write_text(json.dumps(record))
     arguments = ("pipeline", "plan", "greeting.yaml", "--run-dir", "out", "--from", "part")
     assert gantk(*arguments).out.splitlines() == [
-        "STAGE  TYPE   ACTION  TIME  REASON",
-        "greet  greet  skip    -     nothing about it has changed",
-        "part   greet  run     2:05  asked for by --from",
+        "STAGE  TYPE   ACTION  TIME        REASON",
+        "greet  greet  skip    -           nothing about it has changed",
+        "part   greet  run     2 h 05 min  asked for by --from",
         "part: took 7500 s the last time",
     ]
     greet, part = json.loads(gantk(*arguments, "--json").out)
