@@ -33,10 +33,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RunFailed(
-                f"No space is left to write {path}.", hint="Free some space, then run the same command again."
-            ) from error
+        _tell_full_disk(path, error)
         raise
     finally:
         temporary.unlink(missing_ok=True)
@@ -51,6 +48,14 @@ def remove_leftovers(path: Path) -> None:
         return
     for name in entries:
         path.with_name(name).unlink(missing_ok=True)
+
+
+def _tell_full_disk(path: Path, error: OSError) -> None:
+    """Raise `RunFailed` where the error is that of a full disk."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        raise RunFailed(
+            f"No space is left to write {path}.", hint="Free some space, then run the same command again."
+        ) from error
 
 
 def _temporary_stem(path: Path) -> str:
@@ -96,10 +101,7 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         temporary.rename(path)
         _sync_folder(path.parent)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RunFailed(
-                f"No space is left to write {path}.", hint="Free some space, then run the same command again."
-            ) from error
+        _tell_full_disk(path, error)
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

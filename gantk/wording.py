@@ -18,3 +18,12 @@ def counted(count: int, singular: str, plural: str = "") -> str:
         ```
     """
     return f"{count} {singular if count == 1 else plural or singular + 's'}"
+
+
+def byte_size(count: float) -> str:
+    """Return a size with a unit: `12 kB`, `3.4 GB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"

@@ -23,19 +23,16 @@ from numpy.typing import NDArray
 from gantk.config.components import Component
 from gantk.data.randomness import generator_of, seed_of
 from gantk.data.reader import PreparedDataset
-from gantk.data.transforming import transformed_fields
+from gantk.data.transforming import NamedTransforms, build_transforms, transformed_fields
 from gantk.errors import ConfigError, PluginError, RunFailed
-from gantk.protocols import Transform
 
-_STREAMS: dict[str, tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = {
+STREAMS: dict[str, tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = {
     "unpaired": (("A", (("image", "A"),)), ("B", (("image", "B"),))),
     "aligned": (("AB", (("A", "A"), ("B", "B"))),),
     "single": (("image", (("image", "image"),)),),
     "text": (("text", (("text", "text"),)),),
 }
 """By layout: the domains that are drawn from, and for each the fields of a sample and of the batch."""
-
-NamedTransforms = Sequence[tuple[str, Transform]]
 
 
 def steps_per_epoch(dataset: PreparedDataset, split: str, batch_size: int) -> int:
@@ -103,13 +100,13 @@ def training_dataset(
     if batch_size < 1:
         raise ValueError(f"a batch needs at least one sample. Received: batch_size={batch_size}")
     counts = _counts(dataset, split)
-    built, own = _built(transforms), _built_by_field(field_transforms, dataset)
+    built, own = build_transforms(transforms), _built_by_field(field_transforms, dataset)
     streams = []
-    for (domain, names), count in zip(_STREAMS[dataset.layout], counts, strict=True):
+    for (domain, names), count in zip(STREAMS[dataset.layout], counts, strict=True):
         records = dataset.records(split, domain)
         assert len(records) == count
         order = grain.MapDataset.source(records).seed(seed_of("order", seed, domain)).shuffle().repeat()
-        streams.append(order.map_with_index(_Sampler(domain, names, built, seed, own)))
+        streams.append(order.map_with_index(Sampler(domain, names, built, seed, own)))
     joined = streams[0] if len(streams) == 1 else grain.experimental.ZipMapDataset(streams).map(_merged)
     return joined.batch(batch_size, drop_remainder=True, batch_fn=_stacked)
 
@@ -126,16 +123,16 @@ def batch_shapes(
         PluginError: A transform fails.
     """
     _counts(dataset, split)
-    built = _built(transforms)
+    built = build_transforms(transforms)
     shapes: dict[str, tuple[int, ...]] = {}
-    for domain, names in _STREAMS[dataset.layout]:
-        sample = _Sampler(domain, names, built, seed)(0, dataset.records(split, domain)[0])
+    for domain, names in STREAMS[dataset.layout]:
+        sample = Sampler(domain, names, built, seed)(0, dataset.records(split, domain)[0])
         shapes.update({name: np.shape(value) for name, value in sample.items()})
     return shapes
 
 
 def _counts(dataset: PreparedDataset, split: str) -> list[int]:
-    counts = {domain: dataset.count(split, domain) for domain, _ in _STREAMS[dataset.layout]}
+    counts = {domain: dataset.count(split, domain) for domain, _ in STREAMS[dataset.layout]}
     empty = [domain for domain, count in counts.items() if count == 0]
     if empty:
         has = {
@@ -149,24 +146,20 @@ def _counts(dataset: PreparedDataset, split: str) -> list[int]:
     return list(counts.values())
 
 
-def _built(transforms: Sequence[Component]) -> NamedTransforms:
-    return [(component.name, component.create()) for component in transforms]
-
-
 def _built_by_field(
     field_transforms: Mapping[str, Sequence[Component]], dataset: PreparedDataset
 ) -> dict[str, NamedTransforms]:
-    fields = [batch_name for _, names in _STREAMS[dataset.layout] for _, batch_name in names]
+    fields = [batch_name for _, names in STREAMS[dataset.layout] for _, batch_name in names]
     unknown = sorted(field_transforms.keys() - set(fields))
     if unknown:
         raise ConfigError(
             f"`field_transforms` names fields of a batch; of {dataset.layout} data these are {', '.join(fields)}.\n"
             f"Received: {', '.join(unknown)}"
         )
-    return {name: _built(transforms) for name, transforms in field_transforms.items()}
+    return {name: build_transforms(transforms) for name, transforms in field_transforms.items()}
 
 
-class _Sampler:
+class Sampler:
     """Turns a record, at its position in the stream, into the fields of a batch."""
 
     def __init__(

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from gantk.config.components import Component
-from gantk.data.batches import _STREAMS, _Sampler
+from gantk.data.batches import STREAMS, Sampler
 from gantk.data.listing import DERIVED_FROM, split_of
 from gantk.data.options import PreparationOptions
 from gantk.data.preparation import IN_PROCESS_IMAGES, available_processors
 from gantk.data.reader import decode_record
 from gantk.data.sample import RejectError, SampleEncoder
+from gantk.data.transforming import build_transforms
 from gantk.errors import RunFailed
 from gantk.protocols import Item
 
@@ -93,12 +94,12 @@ def estimate_preparation(
     groups, complete = _listed(options, source.items(), listing_seconds)
     encoder = SampleEncoder(
         options,
-        _built(options.transforms),
+        build_transforms(options.transforms),
         seed,
-        {name: _built(transforms) for name, transforms in (options.derive or {}).items()},
+        {name: build_transforms(transforms) for name, transforms in (options.derive or {}).items()},
     )
-    streams = dict(_STREAMS[options.layout])
-    built = _built(transforms)
+    streams = dict(STREAMS[options.layout])
+    built = build_transforms(transforms)
     shapes: dict[str, tuple[int, ...]] = {}
     counts: dict[str, dict[str, int]] = {}
     disk, seconds, tried = 0.0, 0.0, 0
@@ -110,7 +111,7 @@ def estimate_preparation(
         disk += group.count * trial.size / trial.used
         seconds += group.count * trial.seconds / len(group.chosen)
         if group_split == split and domain in streams:
-            sample = _Sampler(domain, streams[domain], built, seed)(0, decode_record(trial.record, options.encoding))
+            sample = Sampler(domain, streams[domain], built, seed)(0, decode_record(trial.record, options.encoding))
             shapes.update({name: np.shape(value) for name, value in sample.items()})
     missing = [domain for domain in streams if (split, domain) not in groups]
     if missing and not complete:
@@ -189,7 +190,3 @@ def _prepared(source: Any, encoder: SampleEncoder, items: Sequence[Item]) -> _Tr
         raise RunFailed(f"None of {len(items)} samples that were tried can be prepared.\nReceived: {problem}")
     trial.seconds = time.perf_counter() - began
     return trial
-
-
-def _built(transforms: Sequence[Component]) -> list[tuple[str, Any]]:
-    return [(component.name, component.create()) for component in transforms]

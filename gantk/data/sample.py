@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +18,8 @@ from gantk.data.moments import image_statistics, text_statistics
 from gantk.data.options import PreparationOptions
 from gantk.data.patches import detail_of, patch_key, patch_places
 from gantk.data.randomness import generator_of
-from gantk.data.transforming import transformed_fields
-from gantk.protocols import Item, Transform
+from gantk.data.transforming import NamedTransforms, transformed_fields
+from gantk.protocols import Item
 from gantk.wording import counted
 
 FIELDS = {"A": ("image",), "B": ("image",), "image": ("image",), "AB": ("A", "B"), "text": ("text",)}
@@ -39,9 +39,6 @@ class RejectError(Exception):
         self.stage = stage
         self.reason = reason
 
-
-NamedTransforms = Sequence[tuple[str, Transform]]
-"""Name and transform, in the order in which they are applied."""
 
 Encoded = tuple[bytes, dict[str, dict[str, Any]]]
 """A record, and the statistics by field."""

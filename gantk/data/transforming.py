@@ -1,14 +1,27 @@
-"""One transform on the fields of one sample."""
+"""Transforms built from their components, and one of them on the fields of one sample."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gantk.config.components import Component
 from gantk.protocols import Transform
+
+NamedTransforms = Sequence[tuple[str, Transform]]
+"""Name and transform, in the order in which they are applied."""
+
+
+def build_transforms(components: Sequence[Component]) -> NamedTransforms:
+    """Build the transforms of a list.
+
+    Raises:
+        PluginError: A factory cannot be imported, or gives something that is no transform.
+    """
+    return [(component.name, component.create()) for component in components]
 
 
 def transformed_fields(

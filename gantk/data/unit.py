@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from gantk.atomic_files import atomic_file, write_bytes
-from gantk.config.components import Component
 from gantk.data.fingerprint import canonical_json
 from gantk.data.job import Job
 from gantk.data.listing import DERIVED_FROM, item_of
 from gantk.data.moments import joined
 from gantk.data.plan import Unit, is_done, read_plan
-from gantk.data.sample import NamedTransforms, RejectError, SampleEncoder
+from gantk.data.sample import RejectError, SampleEncoder
 from gantk.data.tfrecord import INDEX_SUFFIX, ShardWriter
+from gantk.data.transforming import build_transforms
 from gantk.errors import GantkError, PluginError, RunFailed
 from gantk.protocols import Item, Source
 
@@ -50,8 +50,8 @@ class UnitRunner:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._source: Source = job.options.source.create()
-        derive = {name: _created(transforms) for name, transforms in (job.options.derive or {}).items()}
-        self._encoder = SampleEncoder(job.options, _created(job.options.transforms), job.seed, derive)
+        derive = {name: build_transforms(transforms) for name, transforms in (job.options.derive or {}).items()}
+        self._encoder = SampleEncoder(job.options, build_transforms(job.options.transforms), job.seed, derive)
 
     def run(self, name: str) -> None:
         """Run the unit of this name, unless it is done, as where a runner tries a finished one again.
@@ -151,10 +151,6 @@ class UnitRunner:
 def _add(statistics: dict[str, dict[str, Any]], parts: Mapping[str, dict[str, Any]]) -> None:
     for name, part in parts.items():
         statistics[name] = joined([statistics[name], part]) if name in statistics else part
-
-
-def _created(components: Sequence[Component]) -> NamedTransforms:
-    return [(component.name, component.create()) for component in components]
 
 
 def _reason(error: Exception) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from gantk.errors import UsageError
 from gantk.inference.archives import fitting_name
-from gantk.inference.inputs import SUFFIXES, Discovery, PictureInput
+from gantk.inference.inputs import SUFFIXES, Discovery, PictureInput, discover
 from gantk.inference.job_records import FAILURES, MANIFEST, JobRecords
 from gantk.inference.picture import FORMATS
 
@@ -79,6 +79,63 @@ _SUFFIXES_OF = {
     "tiff": (".tif", ".tiff"),
     "bmp": (".bmp", ".dib"),
 }
+
+
+def output_folder(output: str | Path) -> Path:
+    """Return the folder that results go to.
+
+    Raises:
+        UsageError: There is a file of that name.
+    """
+    folder = Path(output)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"The output must be a folder. Received: {folder}, a file")
+    return folder
+
+
+def discover_and_plan(
+    inputs: Iterable[str | Path | PictureInput],
+    folder: Path,
+    *,
+    form: str | None,
+    settings: Mapping[str, Any],
+    overwrite: bool,
+    retry_failures: bool,
+    suffix: str = "",
+) -> tuple[Discovery, JobRecords, JobPlan]:
+    """Find the inputs and decide what is to be done with each.
+
+    Args:
+        inputs: As for `gantk.inference.inputs.discover`.
+        folder: The output folder.
+        form: As for `plan_job`, like all that follows.
+        settings: What, beside an input, decides its result.
+        overwrite: Do everything again.
+        retry_failures: Try again what failed before.
+        suffix: Comes behind the names of the results.
+
+    Returns:
+        The inputs, which the caller closes, the records of the folder, not open yet, and the plan.
+
+    Raises:
+        UsageError: An input does not exist, there is none, or a result would replace one.
+    """
+    found = discover(inputs, folder)
+    try:
+        records = JobRecords(folder)
+        plan = plan_job(
+            found,
+            records,
+            form=form,
+            settings=settings,
+            overwrite=overwrite,
+            retry_failures=retry_failures,
+            suffix=suffix,
+        )
+    except BaseException:
+        found.close()
+        raise
+    return found, records, plan
 
 
 def plan_job(

@@ -13,8 +13,8 @@ import numpy as np
 from gantk.artifacts import Bundle
 from gantk.errors import GantkError, RunFailed, UsageError
 from gantk.inference.batch_job import JobSummary, run_job
-from gantk.inference.inputs import Discovery, PictureInput, discover
-from gantk.inference.job_plan import JobPlan, plan_job
+from gantk.inference.inputs import Discovery, PictureInput
+from gantk.inference.job_plan import JobPlan, discover_and_plan, output_folder
 from gantk.inference.job_records import JobRecords
 from gantk.inference.picture import FORMATS, BadPicture, Picture
 from gantk.inference.picture_reading import read_picture
@@ -162,25 +162,15 @@ def _planned(
     overwrite: bool,
     retry_failures: bool,
 ) -> tuple[Discovery, JobRecords, JobPlan]:
-    folder = Path(output)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"The output must be a folder. Received: {folder}, a file")
-    settings = options.settings(bundle)
-    found = discover(inputs, folder)
-    try:
-        records = JobRecords(folder)
-        plan = plan_job(
-            found,
-            records,
-            form=options.format,
-            settings=settings,
-            overwrite=overwrite,
-            retry_failures=retry_failures,
-        )
-    except BaseException:
-        found.close()
-        raise
-    return found, records, plan
+    folder = output_folder(output)
+    return discover_and_plan(
+        inputs,
+        folder,
+        form=options.format,
+        settings=options.settings(bundle),
+        overwrite=overwrite,
+        retry_failures=retry_failures,
+    )
 
 
 @dataclass(frozen=True)

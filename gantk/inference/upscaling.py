@@ -15,11 +15,10 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from gantk.artifacts import Bundle
-from gantk.errors import UsageError
 from gantk.inference.batch_job import JobSummary, run_job
 from gantk.inference.content import Content
-from gantk.inference.inputs import Discovery, PictureInput, discover
-from gantk.inference.job_plan import JobPlan, plan_job
+from gantk.inference.inputs import Discovery, PictureInput
+from gantk.inference.job_plan import JobPlan, discover_and_plan, output_folder
 from gantk.inference.job_records import JobRecords
 from gantk.inference.picture import BadPicture, Picture
 from gantk.inference.picture_reading import read_picture
@@ -162,26 +161,17 @@ def _planned(
     overwrite: bool,
     retry_failures: bool,
 ) -> tuple[Discovery, JobRecords, JobPlan]:
-    folder = Path(output)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"The output must be a folder. Received: {folder}, a file")
+    folder = output_folder(output)
     options.check(bundle)
-    found = discover(inputs, folder)
-    try:
-        records = JobRecords(folder)
-        plan = plan_job(
-            found,
-            records,
-            form=options.format,
-            settings=options.settings(bundle),
-            overwrite=overwrite,
-            retry_failures=retry_failures,
-            suffix=options.suffix,
-        )
-    except BaseException:
-        found.close()
-        raise
-    return found, records, plan
+    return discover_and_plan(
+        inputs,
+        folder,
+        form=options.format,
+        settings=options.settings(bundle),
+        overwrite=overwrite,
+        retry_failures=retry_failures,
+        suffix=options.suffix,
+    )
 
 
 @dataclass(frozen=True)

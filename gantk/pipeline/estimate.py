@@ -17,7 +17,7 @@ from gantk.pipeline.run_directory import RunDirectory
 from gantk.pipeline.stages.options import PrepareOptions, TrainOptions
 from gantk.protocols import Artifact
 from gantk.specs import StageSpec
-from gantk.wording import counted
+from gantk.wording import byte_size, counted
 
 PACE_LINES = 20
 """Lines of the metrics, at the end, that tell the pace of an earlier training."""
@@ -298,13 +298,7 @@ def _training_lines(options: TrainOptions, facts: Mapping[str, Any], tried: str)
 
 
 def _size(count: float | None) -> str:
-    if count is None:
-        return "unknown"
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
+    return "unknown" if count is None else byte_size(count)
 
 
 def hours_and_minutes(seconds: float | None) -> str:

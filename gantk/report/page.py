@@ -17,6 +17,7 @@ from gantk.atomic_files import write_text
 from gantk.errors import UsageError
 from gantk.report.contents import RunContents, SampleGrid, read_run
 from gantk.report.curves import curve_groups, draw_curves
+from gantk.wording import byte_size
 
 MOST_GRIDS = 24
 """Sample grids on the page; of more, evenly spread ones are shown, always the first and the last."""
@@ -162,15 +163,6 @@ def duration(seconds: float | None) -> str:
 def number(value: float | None) -> str:
     """Return a number with four significant digits; a dash for none."""
     return "–" if value is None else f"{value:.4g}"
-
-
-def byte_size(count: float) -> str:
-    """Return a size with a unit: `12 kB`, `3.4 GB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
 
 
 def moment(seconds: float | None) -> str:

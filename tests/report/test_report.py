@@ -11,7 +11,8 @@ from gantk.errors import UsageError
 from gantk.report import write_report
 from gantk.report.contents import SampleGrid, read_run
 from gantk.report.curves import curve_groups, draw_curves, running_mean
-from gantk.report.page import byte_size, duration, metric_tables, run_status, spread
+from gantk.report.page import duration, metric_tables, run_status, spread
+from gantk.wording import byte_size
 
 
 def picture(path: Path, value: int = 128) -> None:
