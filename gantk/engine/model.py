@@ -48,7 +48,7 @@ class AdversarialModel(GradientUpdates, keras.Model):
             optimizer trains is frozen.
         losses: The names that `adversarial_step` returns.
         directions: What a trained model does: a direction (`AtoB`, or any name) → the name of its network.
-        optimizers: Default options by optimizer name; the pipeline's `optimizers` goes before them.
+        optimizers: Options by optimizer name, which the pipeline's `optimizers` may change.
         averaged: Names of the networks that a moving average is kept of when the pipeline asks for one;
             by default the networks of `directions`.
         components: What the networks of `directions` were built from, by the networks' names: saved with the trained

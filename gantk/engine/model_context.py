@@ -29,7 +29,7 @@ class ModelContext:
     seed: int = 0
 
     def optimizer(self, name: str, default: OptimizerOptions | None = None) -> Any:
-        """Build the optimizer called `name`: as the pipeline says, else as the model's `default` says.
+        """Build the optimizer called `name`: as the model's `default` says, with what the pipeline changes of it.
 
         Its learning rate follows the run's schedule.
 
@@ -38,7 +38,9 @@ class ModelContext:
         """
         from gantk.engine.optimizers import build_optimizer
 
-        options = self.training.optimizers.get(name, default or OptimizerOptions())
+        options = default or OptimizerOptions()
+        if name in self.training.optimizers:
+            options = self.training.optimizers[name].applied_to(options)
         optimizer: keras.optimizers.Optimizer = build_optimizer(
             options, self.training.schedule, steps_per_epoch=self.steps_per_epoch, accumulate=self.training.accumulate
         )

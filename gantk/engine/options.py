@@ -31,6 +31,30 @@ class OptimizerOptions(Options):
     "Clip the global norm of the gradients to this."
 
 
+class OptimizerChanges(Options):
+    """What a pipeline changes about one of a model's optimizers; what is left out stays as the model has it."""
+
+    type: Literal["adam", "adamw", "rmsprop", "sgd"] | None = None
+    "The algorithm, as Keras implements it."
+    learning_rate: float | None = Field(None, gt=0)
+    "Step size before the schedule's factor."
+    beta_1: float | None = Field(None, ge=0, lt=1)
+    "Decay of the first moment (adam, adamw); momentum (sgd, rmsprop)."
+    beta_2: float | None = Field(None, ge=0, lt=1)
+    "Decay of the second moment (adam, adamw, rmsprop)."
+    epsilon: float | None = Field(None, gt=0)
+    "Added to the denominator (adam, adamw, rmsprop)."
+    weight_decay: float | None = Field(None, ge=0)
+    "Decoupled weight decay (adamw)."
+    gradient_clip_norm: float | None = Field(None, gt=0)
+    "Clip the global norm of the gradients to this."
+
+    def applied_to(self, options: OptimizerOptions) -> OptimizerOptions:
+        """Return the options with these changes."""
+        changes = {name: value for name, value in self if value is not None}
+        return OptimizerOptions.model_validate({**options.model_dump(), **changes})
+
+
 class ScheduleOptions(Options):
     """The factor by which every learning rate is multiplied, by epoch or by step."""
 
@@ -139,8 +163,8 @@ class TrainingOptions(Options):
     "Samples of each domain in one step (in each update, where `discriminator_steps` are more than one)."
     steps_per_epoch: int | None = Field(None, ge=1)
     "Steps of an epoch; by default the whole larger domain."
-    optimizers: dict[str, OptimizerOptions] = Field(default_factory=dict)
-    "Replaces the model's own optimizers, by their names."
+    optimizers: dict[str, OptimizerChanges] = Field(default_factory=dict)
+    "Changes the model's own optimizers, by their names."
     discriminator_steps: int = Field(1, ge=1)
     "Updates of the discriminators for each of the generators, every one on a batch of its own (Arjovsky 2017, algorithm 1)."
     penalties: tuple[PenaltyOptions, ...] = ()

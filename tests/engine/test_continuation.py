@@ -12,7 +12,7 @@ from keras import ops
 
 from gantk import RunFailed
 from gantk.engine.checkpoints import read_checkpoint
-from gantk.engine.options import OptimizerOptions, ScheduleOptions, TrainingOptions
+from gantk.engine.options import OptimizerChanges, ScheduleOptions, TrainingOptions
 from gantk.engine.training import train
 
 STEPS = 3
@@ -35,7 +35,7 @@ def run(directory, epochs, *, rate=0.01, schedule="constant", resume=False, sour
         epochs=epochs,
         batch_size=4,
         check_numerics_every=1,
-        optimizers={name: OptimizerOptions(learning_rate=rate) for name in ("generators", "discriminators")},
+        optimizers={name: OptimizerChanges(learning_rate=rate) for name in ("generators", "discriminators")},
         schedule=SCHEDULES[schedule] if isinstance(schedule, str) else schedule,
     )
     model = tiny_models.build("tiny_translation", training, steps_per_epoch=STEPS)
@@ -128,7 +128,7 @@ def test_after_a_loss_that_is_not_finite_the_run_goes_on_with_a_lower_rate(tmp_p
 
 def test_another_algorithm_is_refused(tmp_path):
     run(tmp_path, 1)
-    training = TrainingOptions(epochs=2, batch_size=4, optimizers={"generators": OptimizerOptions(type="sgd")})
+    training = TrainingOptions(epochs=2, batch_size=4, optimizers={"generators": OptimizerChanges(type="sgd")})
     model = tiny_models.build("tiny_translation", training, steps_per_epoch=STEPS)
     with pytest.raises(RunFailed, match="other variables"):
         train(model, batches=batches, training=training, steps_per_epoch=STEPS, directory=tmp_path, resume=True)

@@ -13,7 +13,7 @@ from keras import ops
 
 from gantk import AdversarialModel, ModelContext, OptimizerOptions, Options, RunFailed
 from gantk.engine.batches import StepBatches
-from gantk.engine.options import ScheduleOptions, TrainingOptions
+from gantk.engine.options import OptimizerChanges, ScheduleOptions, TrainingOptions
 from gantk.engine.precision import precision_scope
 from gantk_losses.wasserstein import WassersteinLoss
 
@@ -282,14 +282,22 @@ def test_a_loss_that_is_no_scalar_is_refused():
 
 def test_an_unknown_optimizer_in_the_pipeline_is_refused():
     with pytest.raises(RunFailed, match=r"(?s)it has one, two.*Received: optimizers: three"):
-        TwoLines(TrainingOptions(optimizers={"three": SGD}))
+        TwoLines(TrainingOptions(optimizers={"three": OptimizerChanges(learning_rate=1.0)}))
 
 
-def test_the_pipelines_optimizer_goes_before_the_models():
-    fast = OptimizerOptions(type="sgd", learning_rate=0.25)
-    model = TwoLines(TrainingOptions(optimizers={"two": fast}))
+def test_the_pipeline_changes_what_it_names_of_an_optimizer_and_nothing_else():
+    model = TwoLines(TrainingOptions(optimizers={"two": OptimizerChanges(learning_rate=0.25)}))
     assert float(model.optimizers["one"].learning_rate) == 0.5
     assert float(model.optimizers["two"].learning_rate) == 0.25
+    # The model's own kind and momentum, not the defaults of the options: adam, 0.5.
+    assert type(model.optimizers["two"]) is keras.optimizers.SGD
+    assert model.optimizers["two"].momentum == 0.0
+
+
+def test_zero_is_a_change_of_an_optimizer():
+    default = OptimizerOptions(beta_1=0.9, gradient_clip_norm=2.0)
+    changed = OptimizerChanges(beta_1=0.0).applied_to(default)
+    assert changed == OptimizerOptions(beta_1=0.0, gradient_clip_norm=2.0)
 
 
 @pytest.mark.parametrize(

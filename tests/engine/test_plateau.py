@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from gantk import ConfigError
 from gantk.engine.checkpoints import read_checkpoint
-from gantk.engine.options import OptimizerOptions, ScheduleOptions, TrainingOptions
+from gantk.engine.options import OptimizerChanges, ScheduleOptions, TrainingOptions
 from gantk.engine.periodic_evaluation import Measured, PeriodicEvaluation
 from gantk.engine.plateau import Plateau
 from gantk.engine.training import train
@@ -98,7 +98,7 @@ def options(epochs, **schedule):
         epochs=epochs,
         batch_size=4,
         log_every=3,
-        optimizers={"generators": OptimizerOptions(learning_rate=0.01), "discriminators": OptimizerOptions()},
+        optimizers={"generators": OptimizerChanges(learning_rate=0.01), "discriminators": OptimizerChanges()},
         # Nothing is as small as what is asked for, so that it drops at epochs 3, 5, 7…
         schedule=ScheduleOptions(
             **{
