@@ -17,6 +17,7 @@ import pluggy
 if TYPE_CHECKING:
     from gantk.specs import (
         DiscriminatorSpec,
+        FeatureNetworkSpec,
         GeneratorSpec,
         LossSpec,
         MetricSpec,
@@ -90,6 +91,15 @@ def gantk_sources() -> list[SourceSpec]:
 @hookspec
 def gantk_metrics() -> list[MetricSpec]:
     """Return the metrics of this plugin. Called once, on discovery; all results are joined."""
+    raise NotImplementedError
+
+
+@hookspec
+def gantk_feature_networks() -> list[FeatureNetworkSpec]:
+    """Return the feature networks of this plugin: trained classifiers whose layers serve metrics and perceptual losses.
+
+    Called once, on discovery; all results are joined.
+    """
     raise NotImplementedError
 
 

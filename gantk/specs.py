@@ -8,7 +8,7 @@ schema, validation and shell completion read records only and so never load Tens
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -81,6 +81,20 @@ class GeneratorOptions(Options):
         a network gives other results for the parts of a picture than for the whole.
         """
         return None
+
+
+class FeatureNetworkOptions(Options):
+    """Base class for the options of feature networks: what is known of the network before it is built."""
+
+    layers: ClassVar[Mapping[str, int]] = {}
+    """Every layer whose output can be asked for, from the input on, each with the smallest height and width of a picture
+    of which it gives anything. A convolution that is followed by an activation gives two: before it and after it."""
+    activations: ClassVar[Mapping[str, str]] = {}
+    "Of those pairs: the layer before the activation → the layer after it (`conv5_4` → `relu5_4`)."
+    summary_layer: ClassVar[str] = ""
+    "The layer whose average over a picture stands for the picture, where none is named; by default the last."
+    picture_size: ClassVar[int] = 224
+    "Height and width of the pictures it was trained on."
 
 
 class SourceOptions(Options):
@@ -254,6 +268,36 @@ class MetricSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FeatureNetworkSpec(Spec):
+    """A trained network whose inner layers serve metrics and losses. `factory(options) -> FeatureNetwork`.
+
+    `options` derives from `FeatureNetworkOptions`, which names the layers.
+
+    Example:
+        ```python
+        FeatureNetworkSpec(
+            name="vgg19",
+            factory="gantk_features.vgg:VGG19",
+            options=VGG19Options,
+            summary="VGG19 without its dense layers.",
+            reference="Simonyan 2015, configuration E",
+        )
+        ```
+    """
+
+    kind: ClassVar[str] = "feature_network"
+    methods: ClassVar[tuple[str, ...]] = ("build",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not issubclass(self.options, FeatureNetworkOptions) or not self.options.layers:
+            raise TypeError(
+                f"FeatureNetworkSpec.options must be a subclass of gantk.FeatureNetworkOptions that names its layers. "
+                f"Received: {self.options!r}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class StageSpec(Spec):
     """A step of a pipeline. `factory(options) -> Stage`.
 
@@ -325,6 +369,7 @@ KINDS: dict[str, type[Spec]] = {
         ModelSpec,
         SourceSpec,
         MetricSpec,
+        FeatureNetworkSpec,
         StageSpec,
         WeightMapSpec,
     )

@@ -11,7 +11,7 @@ import pytest
 
 import gantk
 from gantk import hookspecs
-from gantk.specs import KINDS, LossSpec, ModelSpec, Options, Spec
+from gantk.specs import KINDS, FeatureNetworkOptions, FeatureNetworkSpec, LossSpec, ModelSpec, Options, Spec
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 
@@ -65,6 +65,12 @@ def test_a_record_refuses_a_bad_factory(factory: object) -> None:
 def test_a_record_refuses_options_of_another_class() -> None:
     with pytest.raises(TypeError, match=r"options must be a subclass of gantk.Options. Received: <class 'dict'>"):
         Spec(name="x", factory="a:b", summary="s", options=dict)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [Options, FeatureNetworkOptions])
+def test_a_feature_network_must_name_its_layers(options: type[Options]) -> None:
+    with pytest.raises(TypeError, match=r"FeatureNetworkOptions that names its layers\. Received: "):
+        FeatureNetworkSpec(name="x", factory="a:b", summary="s", options=options)
 
 
 def test_options_refuse_unknown_keys() -> None:

@@ -77,6 +77,9 @@ def _rows(
             default=None if value is PydanticUndefined else _plain(value),
             description=" ".join((field.description or "").split()),
         )
+        for mark in _flat(field.metadata):
+            if isinstance(mark, Choice) and mark.beside is not None:
+                yield from _rows(mark.beside, f"{name}.", PydanticUndefined, (*above, model))
         for path, inner in nested:
             if inner not in (*above, model):
                 same = isinstance(value, inner) and path == name

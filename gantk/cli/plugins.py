@@ -186,10 +186,12 @@ def _print_record(info: PluginInfo, spec: Spec) -> None:
 
 def _extras(spec: Spec) -> dict[str, Any]:
     """Return what a record of this kind says beyond what every record says."""
-    from gantk.specs import Spec
+    from gantk.specs import FeatureNetworkOptions, Spec
 
     common = {field.name for field in dataclasses.fields(Spec)}
     values = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec) if field.name not in common}
+    if issubclass(spec.options, FeatureNetworkOptions):
+        values["layers"] = tuple(spec.options.layers)
     return {
         key: sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
         for key, value in values.items()

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo, create_model
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gantk.errors import PluginError
@@ -71,10 +72,21 @@ class Choice:
     Args:
         kind: A key of `gantk.specs.KINDS`.
         role: For losses: the only role accepted.
+        beside: Options of whoever chooses that stand in the same mapping, such as the `size` that pictures are given
+            to a feature network in. The component's options then have those, too.
     """
 
     kind: str
     role: str = ""
+    beside: type[Options] | None = None
+
+    def options_of(self, spec: Spec) -> type[Options]:
+        """Return the model of what may stand beside `type` where this record is chosen.
+
+        Raises:
+            PluginError: The component has an option of the same name as one of `beside`.
+        """
+        return spec.options if self.beside is None else _joined(self.beside, spec.options)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(
@@ -84,10 +96,11 @@ class Choice:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         # Not a `$ref`: pydantic would look for it among its own definitions. `json_schema` puts one in its place.
-        return {CHOICE_KEY: f"{self.kind}.{self.role}" if self.role else self.kind}
+        name = f"{self.kind}.{self.role}" if self.role else self.kind
+        return {CHOICE_KEY: name if self.beside is None else f"{name}+{self.beside.__module__}:{self.beside.__name__}"}
 
     def _validate(self, value: Any, info: ValidationInfo) -> Component:
-        if isinstance(value, Component) and value.spec.kind == self.kind:
+        if isinstance(value, Component) and value.spec.kind == self.kind and self._holds(value):
             return value
         if isinstance(value, str):
             name, options = value, {}
@@ -103,12 +116,25 @@ class Choice:
         registry = (info.context or {}).get("registry") or default_registry()
         try:
             spec = registry.find(self.kind, name, role=self.role)
+            model = self.options_of(spec)
         except PluginError as error:
             raise PydanticCustomError(
                 "component_unknown", "{message}", {"message": error.message, "hint": error.hint, "plugin_error": True}
             ) from error
         # Pydantic puts this field's path before the paths of a ValidationError that is raised here.
-        return Component(name, spec, spec.options.model_validate(options, context=info.context))
+        return Component(name, spec, model.model_validate(options, context=info.context))
+
+    def _holds(self, component: Component) -> bool:
+        return self.beside is None or isinstance(component.options, self.beside)
+
+
+@cache
+def _joined(beside: type[Options], options: type[Options]) -> type[Options]:
+    if same := beside.model_fields.keys() & options.model_fields.keys():
+        raise PluginError(
+            f"{options.__name__} must not have options that {beside.__name__} adds. Received: {', '.join(sorted(same))}"
+        )
+    return create_model(options.__name__, __base__=(beside, options), __module__=options.__module__)
 
 
 GeneratorChoice = Annotated[Component, Choice("generator")]
@@ -117,6 +143,7 @@ AdversarialLossChoice = Annotated[Component, Choice("loss", role="adversarial")]
 PairwiseLossChoice = Annotated[Component, Choice("loss", role="pairwise")]
 TransformChoice = Annotated[Component, Choice("transform")]
 ModelChoice = Annotated[Component, Choice("model")]
+FeatureNetworkChoice = Annotated[Component, Choice("feature_network")]
 SourceChoice = Annotated[Component, Choice("source")]
 MetricChoice = Annotated[Component, Choice("metric")]
 StageChoice = Annotated[Component, Choice("stage")]
@@ -126,6 +153,7 @@ __all__ = [
     "Choice",
     "Component",
     "DiscriminatorChoice",
+    "FeatureNetworkChoice",
     "GeneratorChoice",
     "MetricChoice",
     "ModelChoice",

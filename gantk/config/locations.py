@@ -180,7 +180,8 @@ def _models(shapes: list[Any], node: Node | None, registry: Any) -> tuple[type[B
             name = component_name(node) or (shape.name if isinstance(shape, _StageAt) else None)
             if name is not None:
                 try:
-                    found.append(registry.find(kind, name, role=role).options)
+                    spec = registry.find(kind, name, role=role)
+                    found.append(shape.options_of(spec) if isinstance(shape, Choice) else spec.options)
                 except PluginError:
                     continue
     named = [model for model in found if _is_named(model, component_name(node))]

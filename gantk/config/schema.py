@@ -6,10 +6,12 @@ An editor with a YAML language server completes and checks a pipeline that opens
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from gantk.config.components import CHOICE_KEY
+from gantk.config.components import CHOICE_KEY, Choice
 from gantk.config.pipeline import RESERVED_STAGE_NAMES, STAGE_NAME, Pipeline
 from gantk.registry import default_registry
 from gantk.specs import KINDS, Options, Spec
@@ -41,6 +43,13 @@ def json_schema(registry: Any = None) -> Schema:
         definitions[kind] = _one_of(kind, records)
         for role in _ROLES.get(kind, ()):
             definitions[f"{kind}.{role}"] = _one_of(kind, registry.all(kind, role))
+    for choice in sorted({reference for schema in definitions.values() for reference in _extended(schema)}):
+        kind, _, beside = choice.partition("+")
+        records = _with_options_beside(registry.all(kind), beside)
+        definitions |= {
+            f"{choice}:{name}": _component(choice, name, spec, definitions) for name, spec in records.items()
+        }
+        definitions[choice] = _one_of(choice, records)
     stages = registry.all("stage")
     for name in stages:
         definitions[f"stages:{name}"] = _stage_under_its_type(definitions[f"stage:{name}"], stages[name])
@@ -91,6 +100,22 @@ def _with_references(value: Any) -> Any:
     if isinstance(value, list):
         return [_with_references(item) for item in value]
     return value
+
+
+def _extended(value: Any) -> Iterator[str]:
+    """Yield what a schema calls components that have options of their chooser beside their own."""
+    if isinstance(value, dict):
+        reference = value.get("$ref", "")
+        if isinstance(reference, str) and "+" in reference:
+            yield reference.removeprefix("#/$defs/")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _extended(item)
+
+
+def _with_options_beside(records: Mapping[str, Spec], beside: str) -> dict[str, Spec]:
+    module, _, attribute = beside.partition(":")
+    choice = Choice("", beside=getattr(importlib.import_module(module), attribute))
+    return {name: replace(spec, options=choice.options_of(spec)) for name, spec in records.items()}
 
 
 def _component(kind: str, name: str, spec: Spec, definitions: dict[str, Schema]) -> Schema:

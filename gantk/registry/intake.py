@@ -12,6 +12,7 @@ import gantk.hookspecs
 from gantk.registry.failures import BrokenPlugin, isolated
 from gantk.specs import (
     DiscriminatorSpec,
+    FeatureNetworkSpec,
     GeneratorSpec,
     LossSpec,
     MetricSpec,
@@ -31,6 +32,7 @@ REGISTERING_HOOKS: dict[str, type[Spec]] = {
     "gantk_models": ModelSpec,
     "gantk_sources": SourceSpec,
     "gantk_metrics": MetricSpec,
+    "gantk_feature_networks": FeatureNetworkSpec,
     "gantk_stages": StageSpec,
     "gantk_weight_maps": WeightMapSpec,
 }

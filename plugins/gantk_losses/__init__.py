@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gantk import LossSpec, hookimpl
-from gantk_losses.options import CharbonnierOptions, LeastSquaresOptions, VanillaOptions
+from gantk_losses.options import CharbonnierOptions, LeastSquaresOptions, PerceptualOptions, VanillaOptions
 
 
 @hookimpl
@@ -61,5 +61,13 @@ def gantk_losses() -> list[LossSpec]:
             options=CharbonnierOptions,
             summary="Mean absolute difference, smooth at zero.",
             reference="Lai 2017, equation 3, https://arxiv.org/abs/1704.03915",
+        ),
+        LossSpec(
+            name="perceptual",
+            role="pairwise",
+            factory="gantk_losses.perceptual:PerceptualLoss",
+            options=PerceptualOptions,
+            summary="Distance in the inner layers of a trained network, such as VGG19.",
+            reference="Ledig 2017, equation 5, https://arxiv.org/abs/1609.04802; Wang 2018, section 3.4",
         ),
     ]

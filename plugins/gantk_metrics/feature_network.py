@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gantk import PictureSet
-from gantk_metrics.feature_options import (
-    EfficientNetLite0Features,
-    FeatureOptions,
-    InceptionV3Features,
-    VGG16Features,
-)
+from gantk import Component, FeatureNetwork, FeaturePreprocessing, PictureSet
+from gantk_metrics.feature_options import PictureFeatures
 from gantk_metrics.picture_levels import PixelDigest, to_rgb
-
-if TYPE_CHECKING:
-    import keras
 
 _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
@@ -30,21 +23,19 @@ _FILTERS = {
 
 
 @dataclass(frozen=True)
-class FeatureNetwork:
-    """A network with what must be done to pictures before it.
+class PooledNetwork:
+    """A feature network that gives one vector a picture, with what must be done to pictures before it.
 
     Args:
         network: A Keras model from batch × height × width × 3 to batch × features.
-        mean: Subtracted from levels 0 … 255, one number a channel.
-        scale: Divided by afterwards.
+        preprocessing: From levels 0 … 255 to what it takes.
         size: Height and width it is given.
         resizer: Name of Pillow's filter.
         description: Name, weights and layer, for protocols.
     """
 
     network: keras.Model
-    mean: tuple[float, float, float]
-    scale: tuple[float, float, float]
+    preprocessing: FeaturePreprocessing
     size: int
     resizer: str
     description: Mapping[str, Any]
@@ -60,7 +51,7 @@ class FeatureNetwork:
         return {
             **self.description,
             "dimension": self.dimension,
-            "preprocessing": f"(level - {_listed(self.mean)}) / {_listed(self.scale)}, RGB",
+            "preprocessing": str(self.preprocessing),
             "resizer": f"Pillow {self.resizer}, antialiased, in floats, to {self.size} × {self.size}",
         }
 
@@ -91,7 +82,7 @@ class FeatureNetwork:
     def _forward(self, batch: list[NDArray[np.float32]], batch_size: int) -> NDArray[np.float64]:
         # Always one shape, since a compiled network is compiled anew for every other.
         inputs = np.zeros((batch_size, self.size, self.size, 3), np.float32)
-        inputs[: len(batch)] = (np.stack(batch) - np.float32(self.mean)) / np.float32(self.scale)
+        inputs[: len(batch)] = self.preprocessing(np.stack(batch))
         return np.asarray(self.network.predict_on_batch(inputs), np.float64)[: len(batch)]
 
 
@@ -115,32 +106,26 @@ def resized(picture: NDArray[np.uint8], size: int, resizer: str) -> NDArray[np.f
     return np.stack(channels, axis=-1)
 
 
-def load_features(options: FeatureOptions) -> FeatureNetwork:
-    """Build the network that the options name.
+def load_features(features: Component) -> PooledNetwork:
+    """Build the chosen network up to the chosen layer, averaged over the picture.
 
     Raises:
         RunFailed: Its weights are missing, damaged or those of something else.
     """
-    match options:
-        case InceptionV3Features():
-            from gantk_metrics import inception_v3
-
-            network, description = inception_v3.build(options.path)
-            mean, scale = inception_v3.MEAN, inception_v3.SCALE
-        case EfficientNetLite0Features():
-            from gantk_metrics import efficientnet_lite0
-
-            network, description = efficientnet_lite0.build(options.path)
-            mean, scale = efficientnet_lite0.MEAN, efficientnet_lite0.SCALE
-        case VGG16Features():
-            from gantk_metrics import vgg16
-
-            network, description = vgg16.build(options.path, options.layer)
-            mean, scale = vgg16.MEAN, vgg16.SCALE
-        case _:
-            raise TypeError(f"options must be those of a known feature network. Received: {type(options).__name__}")
-    return FeatureNetwork(network, mean, scale, options.size, options.resizer, description)
-
-
-def _listed(values: tuple[float, float, float]) -> str:
-    return f"{values[0]:g}" if len(set(values)) == 1 else f"[{', '.join(f'{value:g}' for value in values)}]"
+    options = features.options
+    if not isinstance(options, PictureFeatures):
+        raise TypeError(f"features must have the options of PictureFeatures. Received: {type(options).__name__}")
+    source: FeatureNetwork = features.create()
+    built = source.build([options.chosen_layer])
+    (outputs,) = built.outputs
+    averaged = len(outputs.shape) == 4
+    if averaged:
+        outputs = keras.layers.GlobalAveragePooling2D(dtype="float32")(outputs)
+    layer = f"{options.chosen_layer}, averaged over the picture" if averaged else options.chosen_layer
+    return PooledNetwork(
+        keras.Model(built.inputs[0], outputs),
+        source.preprocessing,
+        options.chosen_size,
+        options.resizer,
+        {**source.description, "layer": layer},
+    )

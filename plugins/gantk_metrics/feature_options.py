@@ -4,68 +4,61 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field, GetJsonSchemaHandler, ValidationInfo, field_validator
+from pydantic_core import CoreSchema, PydanticKnownError
 
-from gantk import Options
+from gantk import Choice, Component, FeatureNetworkOptions
 
 
-class FeatureOptions(Options):
-    """What all feature networks have in common."""
+class PictureFeatures(FeatureNetworkOptions):
+    """How a picture becomes one vector: options that stand beside those of the feature network."""
 
-    size: int = Field(224, ge=32)
-    "Height and width that every picture is resized to before the network."
+    layer: str | None = None
+    """The layer whose average over the picture is the feature vector; by default the network's last, such as `relu5_3` of
+    `vgg16`."""
+    size: int | None = Field(None, ge=32)
+    """Height and width that every picture is resized to before the network; by default what it was trained on: 299 for
+    `inception_v3`, 224 for the others."""
     resizer: Literal["bicubic", "bilinear", "lanczos"] = "bicubic"
     "Pillow's filter, antialiased and without rounding to 8 bits (Parmar 2022). Part of the protocol: results differ by it."
 
+    @field_validator("layer")
+    @classmethod
+    def _has_this_layer(cls, layer: str | None) -> str | None:
+        if layer is not None and layer not in cls.layers:
+            raise PydanticKnownError("literal_error", {"expected": ", ".join(map(repr, cls.layers))})
+        return layer
 
-class InceptionV3Features(FeatureOptions):
-    """InceptionV3 as Keras Applications has it. It is not the Inception of the original FID code, whose values differ."""
+    @field_validator("size")
+    @classmethod
+    def _is_large_enough(cls, size: int | None, info: ValidationInfo) -> int | None:
+        smallest = cls.layers.get(info.data.get("layer") or cls._summary(), 1)
+        if size is not None and size < smallest:
+            raise PydanticKnownError("greater_than_equal", {"ge": smallest})
+        return size
 
-    type: Literal["inception_v3"] = "inception_v3"
-    size: int = Field(299, ge=75)
-    path: str | None = None
-    "Weights without the top (`.weights.h5`, `.h5`); by default Keras downloads them once (88 MB) and keeps them."
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        described = handler(schema)
+        if cls.layers:
+            properties = handler.resolve_ref_schema(described)["properties"]
+            properties["layer"] = {**properties["layer"], "anyOf": [{"enum": list(cls.layers)}, {"type": "null"}]}
+        return described
 
+    @classmethod
+    def _summary(cls) -> str:
+        return cls.summary_layer or next(reversed(cls.layers))
 
-class EfficientNetLite0Features(FeatureOptions):
-    """EfficientNet-lite0: 1,280 averaged features before the classifier, small and quick on a CPU."""
+    @property
+    def chosen_layer(self) -> str:
+        """The layer, whether named or not."""
+        return self.layer or self._summary()
 
-    type: Literal["efficientnet_lite0"] = "efficientnet_lite0"
-    path: str
-    "A .npz file with PyTorch's names and layout: `_conv_stem.weight` (OIHW), `_bn0.running_mean`, `_blocks.0. …`."
-
-
-class VGG16Weights(Options):
-    """Where VGG16's weights are, for the distance LPIPS, which takes features of five layers at the pictures' own size."""
-
-    type: Literal["vgg16"] = "vgg16"
-    path: str
-    "A .npz file with `conv0/kernel` (HWIO) and `conv0/bias` to `conv12/…`, and LPIPS's heads, `lin0/kernel` to `lin4/kernel`."
-
-
-class VGG16Features(FeatureOptions):
-    """VGG16, without its dense layers."""
-
-    type: Literal["vgg16"] = "vgg16"
-    path: str
-    "A .npz file with `conv0/kernel` (HWIO) and `conv0/bias` to `conv12/…`."
-    layer: Literal["relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"] = "relu5_3"
-    "The layer whose average over the picture is the feature vector."
-
-
-def _named(value: Any) -> Any:
-    return {"type": value} if isinstance(value, str) else value
+    @property
+    def chosen_size(self) -> int:
+        """The size, whether given or not."""
+        return self.size or self.picture_size
 
 
-Features = Annotated[
-    InceptionV3Features | EfficientNetLite0Features | VGG16Features,
-    Field(discriminator="type"),
-    BeforeValidator(
-        _named,
-        json_schema_input_type=Literal["inception_v3"]
-        | InceptionV3Features
-        | EfficientNetLite0Features
-        | VGG16Features,
-    ),
-]
-"""`inception_v3`, or a mapping with `type` and options."""
+Features = Annotated[Component, Choice("feature_network", beside=PictureFeatures)]
+"""A feature network's name, or a mapping with `type`, its options and those of `PictureFeatures`."""

@@ -33,7 +33,7 @@ class OutputDiversity:
             return None
         from gantk_metrics.lpips import PerceptualDistance
 
-        return PerceptualDistance(self.options.perceptual.path)
+        return PerceptualDistance(self.options.perceptual)
 
     def prepare(self, data: EvaluationData) -> None:
         """Nothing is shared between candidates."""

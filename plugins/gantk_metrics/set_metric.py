@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from gantk import EvaluationData, MetricResult, PictureSet, RunFailed, Translator
-from gantk_metrics.feature_network import FeatureNetwork, load_features
+from gantk_metrics.feature_network import PooledNetwork, load_features
 from gantk_metrics.options import SetOptions
 from gantk_metrics.picture_levels import LEVELS, LevelPictures, PixelDigest, domain_images, to_levels
 
@@ -50,7 +50,7 @@ class SetMetric(ABC, Generic[Chosen, Summary]):
 
     def __init__(self, options: Chosen) -> None:
         self.options = options
-        self._network: FeatureNetwork | None = None
+        self._network: PooledNetwork | None = None
         self._references: dict[str, Summarised[Summary]] = {}
         self._warned: set[str] = set()
 
@@ -116,7 +116,7 @@ class SetMetric(ABC, Generic[Chosen, Summary]):
         )
 
     @property
-    def _features(self) -> FeatureNetwork:
+    def _features(self) -> PooledNetwork:
         if self._network is None:
             self._network = load_features(self.options.features)
         return self._network

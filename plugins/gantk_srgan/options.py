@@ -39,6 +39,16 @@ class SRResNetOptions(SuperResolutionOptions):
 class SRGANOptions(SuperResolutionOptions):
     """SRGAN as the paper trains it.
 
+    The paper's content loss (SRGAN-VGG54) is the squared difference of VGG19's features after the last activation, each
+    divided by 12.75, with the weights of VGG's authors, which Keras downloads, beside an adversarial loss of 1e-3:
+
+        perceptual_loss: {type: perceptual, features: vgg19, layers: {conv5_4: 1.0}, activation: after, distance: l2,
+                          feature_scale: 0.078431}
+
+    BasicSR's code: `perceptual_loss: {type: perceptual}` (before the activation, absolute) with weights of torchvision
+    (`features: {type: vgg19, weights: FILE.npz}`), `lambda_adversarial: 5e-3`, `pixel_loss: l1` and
+    `lambda_pixel: 5e-3`, which is its 1e-2 of colours in [0, 1].
+
     Its optimizers are called `generators` and `discriminators`; each is Adam with learning rate 1e-4, β₁ 0.9 and
     β₂ 0.999 unless the stage's `optimizers` says otherwise.
     """
@@ -62,7 +72,9 @@ class SRGANOptions(SuperResolutionOptions):
 
 
 class ESRGANOptions(SRGANOptions):
-    """ESRGAN as the paper and its code train it.
+    """ESRGAN as the paper and its code train it, with `perceptual_loss: {type: perceptual}`: the absolute difference of
+    VGG19's features before the last activation (section 3.4), with a weight of 1. Its code has weights of torchvision:
+    `features: {type: vgg19, weights: FILE.npz}`.
 
     Its optimizers are called `generators` and `discriminators`; each is Adam with learning rate 1e-4, β₁ 0.9 and
     β₂ 0.999 unless the stage's `optimizers` says otherwise.

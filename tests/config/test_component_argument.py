@@ -22,13 +22,13 @@ def test_a_name_a_mapping_defaults_and_changes() -> None:
 
 
 def test_everything_that_is_wrong_is_told() -> None:
-    text = "{type: kid, features: {type: vgg16, layer: relu9}, subsetsize: 3, limit: x}"
+    text = "{type: kid, features: {type: efficientnet_lite0, layer: relu9}, subsetsize: 3, limit: x}"
     with pytest.raises(UsageError) as raised:
         component_argument("metric", "--metric", text)
     lines = raised.value.message.splitlines()
     assert lines[0] == f"--metric {text} is not valid."
     assert "features.path: expected this key, which has no default." in lines
-    assert any(line.startswith("features.layer: expected 'relu1_2', 'relu2_2'") for line in lines)
+    assert any(line.startswith("features.layer: expected 'stem', 'block0'") for line in lines)
     assert "subsetsize: expected a known key." in lines
     assert "limit: expected an integer. Received: 'x'" in lines
     assert raised.value.hint == "`gantk plugins show kid` lists its options."

@@ -232,7 +232,7 @@ def test_every_reference_leads_somewhere(schema):
 
 def test_a_definition_for_every_kind(schema):
     kinds = {"generator", "discriminator", "loss", "loss.adversarial", "loss.pairwise"}
-    kinds |= {"transform", "model", "source", "metric", "stage"}
+    kinds |= {"transform", "model", "source", "metric", "feature_network", "stage"}
     assert kinds <= set(schema["$defs"])
     assert not [name for name in schema["$defs"] if "weight_map" in name], "no pipeline names one"
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"

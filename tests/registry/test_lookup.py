@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import types
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -13,7 +15,7 @@ from gantk import hookspecs
 from gantk.errors import PluginError
 from gantk.registry import Registry, nearest_names
 from gantk.registry.intake import NOTICES, REGISTERING_HOOKS
-from gantk.specs import KINDS, LossSpec
+from gantk.specs import KINDS, FeatureNetworkOptions, LossSpec
 
 
 def plugin(**hooks):
@@ -26,9 +28,17 @@ def plugin(**hooks):
     return types.SimpleNamespace(**implementations)
 
 
+class Layered(FeatureNetworkOptions):
+    """Options of a feature network with one layer."""
+
+    layers: ClassVar[Mapping[str, int]] = {"conv": 1}
+
+
 def record(kind, name, **extra):
     if kind == "model":
         extra.setdefault("layout", "unpaired")
+    if kind == "feature_network":
+        extra.setdefault("options", Layered)
     if kind == "weight_map":
         extra.setdefault("generator", "resnet")
     return KINDS[kind](name=name, factory="package.module:attribute", summary=f"The {name}.", **extra)

@@ -144,6 +144,8 @@ def test_every_record_makes_its_loss() -> None:
     import importlib
 
     for spec in gantk_losses():
+        if spec.name == "perceptual":  # needs a file of weights: test_perceptual.py
+            continue
         module, _, attribute = spec.factory.partition(":")
         loss = getattr(importlib.import_module(module), attribute)(spec.options())
         if spec.role == "pairwise":

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from gantk_metrics.weight_file import WeightFile
-
-MEAN = (127.0, 127.0, 127.0)
-SCALE = (128.0, 128.0, 128.0)
-"""The lite networks' own normalisation; it is not ImageNet's mean and deviation."""
+from gantk import FeaturePreprocessing
+from gantk_features.float32_layers import float32_layers
+from gantk_features.options import EfficientNetLite0Options
+from gantk_features.weight_file import WeightFile
 
 _BLOCKS = 16
 _HALVING = frozenset((1, 3, 5, 11))
@@ -21,38 +21,58 @@ _HALVING = frozenset((1, 3, 5, 11))
 _EPSILON = 1e-3
 
 
-def build(path: str, *, classes: bool = False) -> tuple[keras.Model, dict[str, str]]:
-    """Build the network.
+class EfficientNetLite0:
+    """Outputs of the stem, of the sixteen blocks, of the convolution at the head, and the classifier's logits.
+
+    The file holds `_conv_stem.weight` (out × in × height × width), `_bn0.weight`, …,
+    `_blocks.0._depthwise_conv.weight`, …, `_conv_head.weight`, `_bn1.…`, and for the logits `_fc.weight`
+    (classes × features). Widths may be any.
 
     Args:
-        path: A .npz file: `_conv_stem.weight` (out × in × height × width), `_bn0.weight`, …,
-            `_blocks.0._depthwise_conv.weight`, …, `_conv_head.weight`, `_bn1.…`, and `_fc.weight` (classes × features).
-        classes: End with the classifier's logits in place of the averaged features.
-
-    Returns:
-        The model, from batch × height × width × 3, normalised by `MEAN` and `SCALE`; and its description for protocols.
+        options: Where the weights are.
 
     Raises:
-        RunFailed: The file does not hold these weights. Their widths may be any.
+        RunFailed: There is no such file.
     """
-    weights = WeightFile(path, "efficientnet_lite0")
-    image = keras.Input((None, None, 3))
-    features = _convolution(image, weights, "_conv_stem", "_bn0", strides=2, activation="relu6")
-    for number in range(_BLOCKS):
-        features = _block(features, weights, f"_blocks.{number}.", 2 if number in _HALVING else 1)
-    features = _convolution(features, weights, "_conv_head", "_bn1", activation="relu6")
-    features = keras.layers.GlobalAveragePooling2D()(features)
-    layer = "average of the head convolution"
-    if classes:
-        width = features.shape[-1]
-        kernel = weights.take("_fc.weight", (None, width))
-        classifier = keras.layers.Dense(kernel.shape[0])
-        features = classifier(features)
-        classifier.set_weights([kernel.T, weights.take("_fc.bias", (kernel.shape[0],))])
-        layer = "logits of the classes"
-    network = keras.Model(image, features)
-    network.trainable = False
-    return network, {"network": "EfficientNet-lite0", **weights.description, "layer": layer}
+
+    # The lite networks' own normalisation; it is not ImageNet's mean and deviation.
+    preprocessing = FeaturePreprocessing((127.0,) * 3, (128.0,) * 3)
+
+    def __init__(self, options: EfficientNetLite0Options) -> None:
+        self._weights = WeightFile(options.path, "efficientnet_lite0")
+        self.description: Mapping[str, str] = {"network": "EfficientNet-lite0", **self._weights.description}
+
+    def build(self, layers: Sequence[str]) -> keras.Model:
+        """Return the network as far as these layers.
+
+        Raises:
+            RunFailed: The file does not hold their weights.
+        """
+        with float32_layers():
+            image = keras.Input((None, None, 3))
+            outputs = self._outputs(image, set(layers))
+            network = keras.Model(image, [outputs[name] for name in layers])
+        network.trainable = False
+        return network
+
+    def _outputs(self, image: Any, wanted: set[str]) -> dict[str, Any]:
+        """Build layer after layer until those wanted are there."""
+        weights = self._weights
+        features = _convolution(image, weights, "_conv_stem", "_bn0", strides=2, activation="relu6")
+        outputs = {"stem": features}
+        for number in range(_BLOCKS):
+            if wanted <= outputs.keys():
+                return outputs
+            features = _block(features, weights, f"_blocks.{number}.", 2 if number in _HALVING else 1)
+            outputs[f"block{number}"] = features
+        outputs["head"] = _convolution(features, weights, "_conv_head", "_bn1", activation="relu6")
+        if "logits" in wanted:
+            averaged = keras.layers.GlobalAveragePooling2D()(outputs["head"])
+            kernel = weights.take("_fc.weight", (None, averaged.shape[-1]))
+            classifier = keras.layers.Dense(kernel.shape[0])
+            outputs["logits"] = classifier(averaged)
+            classifier.set_weights([kernel.T, weights.take("_fc.bias", (kernel.shape[0],))])
+        return outputs
 
 
 def _block(features: Any, weights: WeightFile, name: str, strides: int) -> Any:

@@ -50,21 +50,22 @@ class WeightFile:
     def __contains__(self, name: str) -> bool:
         return name in self._arrays
 
-    def take(self, name: str, shape: tuple[int | None, ...]) -> NDArray[np.float32]:
+    def take(self, name: str, shape: tuple[int | None, ...], *, needed_by: str | None = None) -> NDArray[np.float32]:
         """Return one array.
 
         Args:
             name: Its name.
             shape: What it must have; None where any length will do.
+            needed_by: Who needs it, where that is not the network.
 
         Raises:
             RunFailed: It is missing, of another shape, no array of numbers, or not finite.
         """
         if name not in self._arrays:
             raise RunFailed(
-                f"{self.path}: expected the array {name!r}, which {self.network} needs. "
+                f"{self.path}: expected the array {name!r}, which {needed_by or self.network} needs. "
                 f"Received: {len(self._arrays)} arrays: {', '.join(list(self._arrays)[:4])}, …",
-                hint=f"Is it a file for {self.network}?",
+                hint=f"Is it a file for {needed_by or self.network}?",
             )
         array = self._arrays[name]
         fits = len(array.shape) == len(shape) and all(
