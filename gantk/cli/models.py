@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 models = LazyGroup(
     name="models",
     lazy_commands={
-        "import": ("gantk.cli.models:import_model", "Make a model of a PyTorch checkpoint or a safetensors file."),
+        "import": ("gantk.cli.models:import_model", "Make a model of weights of PyTorch, safetensors or Keras HDF5."),
         "show": ("gantk.cli.models:show_model", "Show what a model says of itself."),
         "export": ("gantk.cli.export:export", "Write a model as ONNX or as a TensorFlow SavedModel."),
     },
@@ -41,10 +41,10 @@ models = LazyGroup(
 @click.option(
     "--as",
     "weight_map",
-    required=True,
     metavar="MAP",
     shell_complete=complete_weight_maps,
-    help="Whose network it is: cyclegan/resnet, pix2pix/unet, … (gantk plugins list --kind weight_map).",
+    help="Whose network it is: cyclegan/resnet, pix2pix/unet, srgan/srresnet, … (gantk plugins list --kind weight_map).  "
+    "[default: the only one that the names and shapes fit]",
 )
 @click.option(
     "-o",
@@ -71,7 +71,7 @@ models = LazyGroup(
 @click.option("--overwrite", is_flag=True, help="Replace OUT.gantk.")
 def import_model(
     file: Path,
-    weight_map: str,
+    weight_map: str | None,
     output: Path | None,
     options: tuple[str, ...],
     direction: str,
@@ -80,13 +80,20 @@ def import_model(
     key: str | None,
     overwrite: bool,
 ) -> None:
-    """Make a model of a PyTorch checkpoint or a safetensors file. The model's path is printed on stdout.
+    """Make a model of a PyTorch checkpoint, a safetensors file or a Keras HDF5 file. Its path is printed on stdout.
 
     \b
     gantk models import latest_net_G.pth --as cyclegan/resnet -o horse2zebra.gantk
     gantk models import latest_net_G.pth --as pix2pix/unet --option dropout_at_test=false --domain-names edges,photo
+    gantk models import srgan_gan_generator.h5 -o srgan.gantk
     """
-    from gantk.artifacts.foreign import import_network, parse_options, read_foreign_weights
+    from gantk.artifacts.foreign import (
+        full_name,
+        import_network,
+        parse_options,
+        read_foreign_weights,
+        recognised_by,
+    )
     from gantk.registry import default_registry
 
     target = output or Path(f"{file.stem}.gantk")
@@ -94,15 +101,16 @@ def import_model(
         raise UsageError(f"The model to write must not exist yet. Received: {target}", hint="--overwrite replaces it.")
     registry = default_registry()
     # A mistyped name is told before a large file is read.
-    registry.find("weight_map", weight_map)
+    address = full_name(weight_map, registry) if weight_map else ""
     given = parse_options(options)
     names = _domain_names(domain_names)
     weights = read_foreign_weights(file, key=key)
+    address = address or recognised_by(weights, registry)
 
     from gantk.engine.backend import choose_backend
 
     choose_backend()
-    imported = import_network(weights, weight_map, options=given, registry=registry)
+    imported = import_network(weights, address, options=given, registry=registry)
     bundle = imported.save(target, direction=direction, domain_names=names, licence=licence)
     if not current_settings().quiet:
         click.echo(imported.summary(), err=True)

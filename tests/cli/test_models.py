@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -41,6 +42,39 @@ def test_a_checkpoint_becomes_a_model_that_translates_a_picture(gantk, checkpoin
     with Image.open("zebras/photo.png") as picture:
         assert picture.size == (50, 37)
         assert np.asarray(picture).std() > 1
+
+
+def test_whose_network_it_is_shows_by_its_weights(gantk, checkpoint):
+    outcome = gantk("models", "import", checkpoint, "-o", "found.gantk")
+    assert (outcome.code, outcome.out) == (0, "found.gantk\n"), outcome.err
+    assert gantk("models", "import", checkpoint, "--as", "resnet", "-o", "said.gantk").code == 0
+    assert Path("found.gantk").read_bytes() == Path("said.gantk").read_bytes()
+    named = json.loads(gantk("models", "show", "said.gantk", "--json").out)
+    assert named["training"]["imported"]["as"] == "cyclegan/resnet"
+
+
+def test_keras_weights_become_a_model_that_enlarges(gantk, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(TESTS / "plugins" / "gantk_networks")
+    from test_srresnet_weights import old_file, srresnet
+
+    old_file(Path("srgan.h5"), srresnet(blocks=1))
+    outcome = gantk("models", "import", "srgan.h5")
+    assert (outcome.code, outcome.out) == (0, "srgan.gantk\n"), outcome.err
+    assert "srgan.h5: Keras HDF5 file, 30 tensors" in outcome.err
+    assert "assumed, since the file does not tell: epsilon=0.001" in outcome.err
+    assert "; ×4" in gantk("models", "show", "srgan.gantk").out
+    sys.modules.pop("test_srresnet_weights", None)
+
+
+def test_weights_of_no_known_network(gantk, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with h5py.File("other.h5", "w") as file:
+        file["dense/kernel"] = np.zeros((4, 4), "float32")
+    outcome = gantk("models", "import", "other.h5")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "the weights must be those of a network that is known. Received: dense/kernel, …" in outcome.err
+    assert "gantk plugins list --kind weight_map" in outcome.err
 
 
 def test_show(gantk, checkpoint):
@@ -99,15 +133,14 @@ def test_an_existing_model_is_not_replaced_unasked(gantk, checkpoint):
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (("--as", "cyclegan/resnett"), 5, "Did you mean 'cyclegan/resnet'?"),
-        (("--as", "resnet"), 5, "Did you mean 'cyclegan/resnet'?"),
+        (("--as", "cyclegan/resnett"), 5, "Did you mean 'cyclegan/resnet'"),
+        (("--as", "resnett"), 5, "Did you mean 'cyclegan/resnet'"),
         (("--as", "pix2pix/unet"), 2, "the original's U-Net has a convolution model.model.0.weight"),
         (("--as", "cyclegan/resnet", "--option", "blocks=9"), 2, "blocks: 1 by the weights. Received: 9"),
         (("--as", "cyclegan/resnet", "--option", "blocks"), 2, "--option must be KEY=VALUE"),
         (("--as", "cyclegan/resnet", "--domain-names", "horse"), 2, "two names with a comma"),
         (("--as", "cyclegan/resnet", "--direction", "a/b"), 2, "--direction must be a name"),
         (("--as", "cyclegan/resnet", "--key", "params"), 2, "--key must name a part that holds tensors"),
-        ((), 2, "--as"),
     ],
 )
 def test_what_is_refused(gantk, checkpoint, arguments, code, told):

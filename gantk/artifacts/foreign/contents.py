@@ -8,6 +8,9 @@ from typing import Any
 
 from gantk.artifacts.foreign.stored_tensor import Storage
 
+NEEDED = "a PyTorch checkpoint, a safetensors file or a Keras HDF5 file"
+"""What can be imported, for errors."""
+
 
 @dataclass(frozen=True)
 class Contents:

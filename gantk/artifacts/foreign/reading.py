@@ -9,7 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from gantk.artifacts.foreign import safetensors_file, torch_legacy, torch_zip
+from gantk.artifacts.foreign import hdf5_file, safetensors_file, torch_legacy, torch_zip
+from gantk.artifacts.foreign.contents import NEEDED
 from gantk.artifacts.foreign.selection import choose_tensors, without_shared_prefix
 from gantk.artifacts.foreign.stored_tensor import Unreadable, read_arrays
 from gantk.artifacts.foreign.tensor_pickle import Refused
@@ -18,7 +19,7 @@ from gantk.errors import RunFailed, UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_FORMATS: tuple[ModuleType, ...] = (torch_zip, torch_legacy, safetensors_file)
+_FORMATS: tuple[ModuleType, ...] = (torch_zip, torch_legacy, safetensors_file, hdf5_file)
 """Each has `NAME`, `recognises(path, beginning)` and `read(path) -> Contents`. The first that recognises a file reads it."""
 
 _BEGINNING = 512
@@ -49,7 +50,7 @@ class ForeignWeights:
 
 
 def read_foreign_weights(path: Path, *, key: str | None = None) -> ForeignWeights:
-    """Read the tensors of a PyTorch checkpoint (zip or legacy) or a safetensors file. Nothing of it is executed.
+    """Read the tensors of a PyTorch checkpoint (zip or legacy), a safetensors or a Keras HDF5 file; nothing is executed.
 
     Args:
         path: The file.
@@ -91,7 +92,6 @@ def _unknown(path: Path, beginning: bytes) -> UsageError | RunFailed:
     if not beginning:
         return RunFailed(f"{path} cannot be read: weights have content. Received: 0 bytes")
     kinds = {
-        b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras writes",
         b"version https://git-lfs": "a pointer of Git LFS: the file itself was not downloaded",
         b"<": "a web page: was it downloaded from a page that asks for something first?",
         b"\x80": "a pickle of something else",
@@ -99,4 +99,4 @@ def _unknown(path: Path, beginning: bytes) -> UsageError | RunFailed:
     kind = next((kind for start, kind in kinds.items() if beginning.lstrip().startswith(start)), "another kind of file")
     if beginning[257:262] == b"ustar" or beginning.startswith(b"storages"):
         kind = "a tar archive; PyTorch 0.1.9 and older wrote such"
-    return UsageError(f"{path}: a PyTorch checkpoint or a safetensors file is needed. Received: {kind}")
+    return UsageError(f"{path}: {NEEDED} is needed. Received: {kind}")

@@ -7,7 +7,7 @@ import struct
 import zipfile
 from pathlib import Path
 
-from gantk.artifacts.foreign.contents import Contents
+from gantk.artifacts.foreign.contents import NEEDED, Contents
 from gantk.artifacts.foreign.stored_tensor import Storage, Unreadable
 from gantk.artifacts.foreign.tensor_pickle import LONGEST, PickleStream, read_pickle
 from gantk.errors import UsageError
@@ -77,13 +77,14 @@ def _folder(path: Path, names: set[str]) -> str:
                 hint="With PyTorch: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth').",
             )
         return found[0]
+    hint = ""
     if "bundle.json" in names:
         kind = "a gantk model, which needs no import"
     elif {"config.json", "model.weights.h5"} <= names:
-        kind = "a Keras model"
+        kind, hint = "a Keras model", "Unpack it: model.weights.h5 in it can be imported."
     else:
         kind = "another kind of zip file"
-    raise UsageError(f"{path}: a PyTorch checkpoint or a safetensors file is needed. Received: {kind}")
+    raise UsageError(f"{path}: {NEEDED} is needed. Received: {kind}", hint=hint)
 
 
 def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
