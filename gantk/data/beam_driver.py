@@ -16,10 +16,12 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn, Protocol
 
 from gantk.data.job import Job
-from gantk.errors import RunFailed
+from gantk.errors import GantkError, RunFailed
 
 _GRACE_SECONDS = 1.0
 
@@ -36,7 +38,7 @@ def _end_with_standard_input() -> None:
     kill_group()
 
 
-def _end_with_worker(job: Job) -> None:
+def _end_with_worker(job: DrivenJob) -> None:
     errors: list[BaseException | None] = []
 
     def end() -> None:
@@ -44,9 +46,9 @@ def _end_with_worker(job: Job) -> None:
         error = max(errors, key=lambda error: len(str(error or "")))
         job.record_failure(
             RunFailed(
-                f"a worker process of the preparation died. Received: {error or repr(error)}",
+                f"a worker process of {job.title} died. Received: {error or repr(error)}",
                 hint="A negative code is a signal; -9 is most often the system's, for want of memory: "
-                "take fewer `workers` or smaller `unit_images`. What is done is kept: run the same command again.",
+                f"{job.relief}. What is done is kept: run the same command again.",
             )
         )
         kill_group()
@@ -62,6 +64,60 @@ def _end_with_worker(job: Job) -> None:
     threading.excepthook = hook
 
 
+class DrivenJob(Protocol):
+    """What the driver needs to know of a job."""
+
+    @property
+    def title(self) -> str:
+        """What it is, in a sentence: `the preparation`."""
+        ...
+
+    @property
+    def relief(self) -> str:
+        """What to do when the memory is not enough for its workers."""
+        ...
+
+    def record_failure(self, error: BaseException) -> object:
+        """Leave an error for the process that started the driver."""
+        ...
+
+    def failure(self) -> GantkError | None:
+        """Return the error that was left, if any."""
+        ...
+
+
+def drive(job: DrivenJob, run: Callable[[], None], *, local: bool) -> int:
+    """Run a pipeline as the main program of a process.
+
+    Args:
+        job: The job.
+        run: Runs the pipeline to its end.
+        local: The workers are processes started from this one.
+
+    Returns:
+        The exit status: 0 when the pipeline has ended well.
+    """
+    threading.Thread(target=_end_with_standard_input, name="end-with-standard-input", daemon=True).start()
+    if local:
+        _end_with_worker(job)
+    try:
+        run()
+    except Exception:
+        traceback.print_exc()
+        if job.failure() is None:
+            # The pipeline can fall with a dead worker, and before the thread that knows how the worker ended.
+            time.sleep(2 * _GRACE_SECONDS)
+        return 1
+    return 0
+
+
+def leave(status: int) -> NoReturn:
+    """End this process. The files are all written; leaving at once spares the time-outs of Beam's servers."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 def main(arguments: list[str]) -> int:
     """Run the pending units of a job.
 
@@ -73,29 +129,17 @@ def main(arguments: list[str]) -> int:
     """
     job_file, workers = Path(arguments[0]), int(arguments[1])
     job = Job.load(job_file)
-    threading.Thread(target=_end_with_standard_input, name="end-with-standard-input", daemon=True).start()
-    if job.options.beam is None:
-        _end_with_worker(job)
-    from gantk.data.beam_pipeline import run_pipeline
 
-    # FnApiRunner deals the units out in turn, and does not move them later: from the largest down, every worker
-    # gets about as much, to within one unit.
-    plans = sorted(job.plans.glob("*.jsonl"), key=lambda path: (-path.stat().st_size, path.name))
-    units = [path.name.removesuffix(".jsonl") for path in plans]
-    try:
-        run_pipeline(job_file, units, workers=workers)
-    except Exception:
-        traceback.print_exc()
-        if job.failure() is None:
-            # The pipeline can fall with a dead worker, and before the thread that knows how the worker ended.
-            time.sleep(2 * _GRACE_SECONDS)
-        return 1
-    return 0
+    def run() -> None:
+        from gantk.data.beam_pipeline import run_pipeline
+
+        # FnApiRunner deals the units out in turn, and does not move them later: from the largest down, every worker
+        # gets about as much, to within one unit.
+        plans = sorted(job.plans.glob("*.jsonl"), key=lambda path: (-path.stat().st_size, path.name))
+        run_pipeline(job_file, [path.name.removesuffix(".jsonl") for path in plans], workers=workers)
+
+    return drive(job, run, local=job.options.beam is None)
 
 
 if __name__ == "__main__":
-    status = main(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # The files are all written; leaving at once spares the time-outs of Beam's servers.
-    os._exit(status)
+    leave(main(sys.argv[1:]))

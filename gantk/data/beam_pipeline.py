@@ -21,6 +21,7 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from gantk.data.job import Job
 from gantk.data.manifest import write_manifest
+from gantk.data.options import BeamOptions
 from gantk.data.unit import UnitRunner
 
 
@@ -79,17 +80,30 @@ def run_pipeline(job_file: Path, units: list[str], *, workers: int) -> None:
     Raises:
         Exception: Whatever the runner makes of a failure; the failure itself is with the job.
     """
-    chosen = Job.load(job_file).options.beam
+    pipeline = new_pipeline(Job.load(job_file).options.beam, job_file, len(units), workers=workers)
+    _build(pipeline, os.fspath(job_file), units)
+    pipeline.run().wait_until_finish()
+
+
+def new_pipeline(chosen: BeamOptions | None, job_file: Path, units: int, *, workers: int) -> Any:
+    """Return an empty pipeline of the runner that was chosen.
+
+    Args:
+        chosen: The runner; None is the local one.
+        job_file: The saved job.
+        units: How many elements there will be.
+        workers: Worker processes of the local runner; 0 runs everything in this process.
+
+    Raises:
+        ConfigError, RunFailed: As `runner_and_options`.
+    """
     if chosen is not None:
         from gantk.data.beam_runners import runner_and_options
 
-        runner, options = runner_and_options(chosen, len(units))
-        pipeline = beam.Pipeline(runner=runner, options=options)
-    else:
-        # Named, since Beam's default runner first tries to download another one.
-        pipeline = beam.Pipeline(runner=_local_runner(workers, job_file), options=_local_options(workers))
-    _build(pipeline, os.fspath(job_file), units)
-    pipeline.run().wait_until_finish()
+        runner, options = runner_and_options(chosen, units)
+        return beam.Pipeline(runner=runner, options=options)
+    # Named, since Beam's default runner first tries to download another one.
+    return beam.Pipeline(runner=_local_runner(workers, job_file), options=_local_options(workers))
 
 
 def _build(pipeline: Any, job_file: str, units: list[str]) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import gantk.errors
 from gantk.atomic_files import write_json
+from gantk.data.failures import record_failure, recorded_failure
 from gantk.data.options import PreparationOptions
-from gantk.errors import GantkError, InternalError
+from gantk.errors import GantkError
 
 WORK_FOLDER = "work"
 """Folder of plans and failures inside the dataset's folder, gone when the preparation has ended."""
@@ -89,27 +87,26 @@ class Job:
             domain_names=plain["domain_names"],
         )
 
+    @property
+    def title(self) -> str:
+        """What it is, in a sentence."""
+        return "the preparation"
+
+    @property
+    def relief(self) -> str:
+        """What to do when the memory is not enough for its workers."""
+        return "take fewer `workers` or smaller `unit_images`"
+
+    @property
+    def stall_seconds(self) -> float:
+        """How long nothing may be finished before the run is ended."""
+        return self.options.stall_seconds
+
     def record_failure(self, error: BaseException) -> None:
         """Leave an error for the driver to raise; the first one found ends the run."""
-        if not isinstance(error, GantkError):
-            error = InternalError(f"the preparation stopped. Received: {type(error).__name__}: {error}")
         # A full disk is a likely reason for the failure: the driver then has its log only.
-        try:
-            self.failures.mkdir(parents=True, exist_ok=True)
-            write_json(
-                self.failures / f"{uuid.uuid4().hex}.json",
-                {"type": type(error).__name__, "message": error.message, "hint": error.hint},
-            )
-        except (OSError, GantkError):
-            return
+        record_failure(self.failures, error, what=self.title)
 
     def failure(self) -> GantkError | None:
         """Return the error that a worker has left, if any."""
-        for path in sorted(self.failures.glob("[!.]*.json")) if self.failures.is_dir() else ():
-            return _rebuilt(json.loads(path.read_bytes()))
-        return None
-
-
-def _rebuilt(plain: dict[str, Any]) -> GantkError:
-    kind: type[GantkError] = getattr(gantk.errors, plain["type"], GantkError)
-    return kind(plain["message"], hint=plain["hint"])
+        return recorded_failure(self.failures)

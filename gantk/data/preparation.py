@@ -25,6 +25,7 @@ from gantk.data.supervisor import supervise
 from gantk.data.tfrecord import INDEX_SUFFIX
 from gantk.errors import ConfigError, PluginError, RunFailed
 from gantk.specs import TransformSpec
+from gantk.wording import counted
 
 IN_PROCESS_IMAGES = 128
 """Work so small that starting processes for it, some three seconds, would take longer than the work."""
@@ -205,7 +206,43 @@ def _run(job: Job, pending: Sequence[Unit], finished: Callable[[int], None]) -> 
         finished(sum(inputs.values()))
     else:
         workers = min(job.options.workers or available_processors(), len(pending))
-        supervise(job, job_file, inputs, workers=workers, finished=finished)
+        reports = _Reports(job, inputs, finished)
+        supervise(job, job_file, workers=workers, progressed=reports.progressed, stalled=reports.stalled)
+
+
+class _Reports:
+    """Sees which units have been finished by their reports.
+
+    Args:
+        job: The job.
+        units: Number of items by name of the units to be run.
+        finished: Called with the number of items of all units finished so far, when it has grown.
+    """
+
+    def __init__(self, job: Job, units: Mapping[str, int], finished: Callable[[int], None]) -> None:
+        self._job = job
+        self._left = dict(units)
+        self._units = len(units)
+        self._total = sum(units.values())
+        self._finished = finished
+
+    def progressed(self) -> bool:
+        """Return whether a unit has been finished since this was last asked."""
+        with os.scandir(self._job.reports) as entries:
+            done = [name for entry in entries if (name := entry.name.removesuffix(".json")) in self._left]
+        for name in done:
+            del self._left[name]
+        if done:
+            self._finished(self._total - sum(self._left.values()))
+        return bool(done)
+
+    def stalled(self) -> RunFailed:
+        """Return the error of a run that stands still."""
+        return RunFailed(
+            f"a unit of work must be finished every {self._job.stall_seconds:g} s. "
+            f"Received: none, with {len(self._left)} of {counted(self._units, 'unit')} left",
+            hint="Raise stall_seconds, or make the units smaller with unit_images.",
+        )
 
 
 def _run_in_process(job: Job, job_file: Path, names: list[str]) -> None:

@@ -11,29 +11,62 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
-from gantk.data.job import Job
-from gantk.errors import RunFailed
-from gantk.wording import counted
+from gantk.errors import GantkError, RunFailed
+
+PREPARATION_DRIVER = "gantk.data.beam_driver"
 
 _POLL_SECONDS = 0.1
 _LOG_LINES = 15
 _LEAST_FREE_BYTES = 2**20
 
 
+class SupervisedJob(Protocol):
+    """What is known of a job to the process that watches over it."""
+
+    @property
+    def directory(self) -> Path:
+        """The folder that the results go to."""
+        ...
+
+    @property
+    def work(self) -> Path:
+        """The folder that the log of Beam goes to."""
+        ...
+
+    @property
+    def stall_seconds(self) -> float:
+        """How long nothing may be finished before the run is ended."""
+        ...
+
+    def failure(self) -> GantkError | None:
+        """Return the error that a worker has left, if any."""
+        ...
+
+
 def supervise(
-    job: Job, job_file: Path, units: Mapping[str, int], *, workers: int, finished: Callable[[int], None]
+    job: SupervisedJob,
+    job_file: Path,
+    *,
+    workers: int,
+    progressed: Callable[[], bool],
+    stalled: Callable[[], RunFailed],
+    driver: str = PREPARATION_DRIVER,
+    variables: Mapping[str, str] | None = None,
 ) -> None:
-    """Run the units of a job in a driver process and its workers, and return when the manifest is written.
+    """Run a job in a driver process and its workers, and return when the driver has ended well.
 
     However it ends, by success, error or Ctrl-C, the driver and its workers are gone afterwards.
 
     Args:
         job: The job.
         job_file: Its saved form.
-        units: Number of items by name of the units to be run.
         workers: Worker processes.
-        finished: Called with the number of items of all units finished so far, when it has grown.
+        progressed: Asked often whether something has been finished since it was last asked, and once at the end.
+        stalled: Returns the error to raise when nothing has been finished for the job's `stall_seconds`.
+        driver: The driver's main module, started with the job's file and the number of workers.
+        variables: Further environment variables of the driver.
 
     Raises:
         RunFailed: A worker failed or died, nothing was finished for `stall_seconds`, or the driver failed.
@@ -41,21 +74,21 @@ def supervise(
     log_path = job.work / "beam.log"
     with open(log_path, "wb") as log:
         # -P: a file of the working directory, such as a `csv.py`, must not stand in for a module.
-        driver = subprocess.Popen(
-            [sys.executable, "-P", "-m", "gantk.data.beam_driver", os.fspath(job_file), str(workers)],
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", driver, os.fspath(job_file), str(workers)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=_environment(),
+            env={**_environment(), **(variables or {})},
             start_new_session=True,
         )
     try:
-        _watch(job, driver, units, finished)
+        _watch(job, process, progressed, stalled)
     finally:
-        _kill_group(driver)
+        _kill_group(process)
     if failure := job.failure():
         raise failure
-    if driver.returncode != 0:
+    if process.returncode != 0:
         if shutil.disk_usage(job.directory).free < _LEAST_FREE_BYTES:
             # The workers could not even write down what had happened to them.
             raise RunFailed(
@@ -63,7 +96,7 @@ def supervise(
                 hint="Free some space, then run the same command again: what is done is kept.",
             )
         raise RunFailed(
-            f"the process that drives Beam ended with code {driver.returncode}. Received:\n{_last_lines(log_path)}"
+            f"the process that drives Beam ended with code {process.returncode}. Received:\n{_last_lines(log_path)}"
         )
 
 
@@ -78,29 +111,22 @@ def _environment() -> dict[str, str]:
 
 
 def _watch(
-    job: Job, driver: subprocess.Popen[bytes], units: Mapping[str, int], finished: Callable[[int], None]
+    job: SupervisedJob,
+    driver: subprocess.Popen[bytes],
+    progressed: Callable[[], bool],
+    stalled: Callable[[], RunFailed],
 ) -> None:
-    left = dict(units)
-    total = sum(left.values())
     last_progress = time.monotonic()
     while True:
         with suppress(subprocess.TimeoutExpired):
             driver.wait(_POLL_SECONDS)
-        with os.scandir(job.reports) as entries:
-            done = [name for entry in entries if (name := entry.name.removesuffix(".json")) in left]
-        for name in done:
-            del left[name]
-        if done:
+        ended = driver.poll() is not None or job.failure() is not None
+        if progressed():
             last_progress = time.monotonic()
-            finished(total - sum(left.values()))
-        if driver.poll() is not None or job.failure() is not None:
+        if ended:
             return
-        if time.monotonic() - last_progress > job.options.stall_seconds:
-            raise RunFailed(
-                f"a unit of work must be finished every {job.options.stall_seconds:g} s. "
-                f"Received: none, with {len(left)} of {counted(len(units), 'unit')} left",
-                hint="Raise stall_seconds, or make the units smaller with unit_images.",
-            )
+        if time.monotonic() - last_progress > job.stall_seconds:
+            raise stalled()
 
 
 def _kill_group(driver: subprocess.Popen[bytes]) -> None:
