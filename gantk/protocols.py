@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    import keras
     import numpy as np
     from numpy.typing import NDArray
 
@@ -154,6 +155,41 @@ class EvaluationData(Protocol):
         """Return images of one field, float32 in [-1, 1], batch × height × width × channels, in a fixed order."""
         ...
 
+    def samples(
+        self, split: str, domain: str, fields: Sequence[str], limit: int | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return samples to be read one at a time, in the order of `images`; they may differ in size.
+
+        Nothing that was read is kept, so a set of large photographs needs the memory of one.
+
+        Args:
+            split: The split.
+            domain: The domain, `AB` for aligned samples.
+            fields: What each sample must hold.
+            limit: At most so many samples.
+
+        Returns:
+            Each sample has `key` (str) and every field (float32 in [-1, 1], height × width × channels).
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class PictureNumbers:
+    """A number of each picture that a translator was measured on.
+
+    Args:
+        value: Which value of the metric this is, such as `psnr_y_a_to_b`.
+        split: The split of the aligned samples.
+        direction: The way they were translated, `AtoB`.
+        numbers: The number of each sample by its key.
+    """
+
+    value: str
+    split: str
+    direction: str
+    numbers: Mapping[str, float]
+
 
 @dataclass(frozen=True)
 class MetricResult:
@@ -165,6 +201,8 @@ class MetricResult:
         better: `higher` or `lower` for each value that has a better end.
         protocol: What a reader must know to compare the numbers: sample counts, sizes, classifier.
         pictures: Pictures to show on the run's page: a caption → uint8 image, height × width × 3.
+        per_picture: The numbers of single pictures, where a value is made of such. The stage `evaluate` writes them, and
+            the run's page shows them beside the pictures.
     """
 
     values: Mapping[str, float]
@@ -172,6 +210,7 @@ class MetricResult:
     better: Mapping[str, str] = field(default_factory=dict)
     protocol: Mapping[str, Any] = field(default_factory=dict)
     pictures: Mapping[str, Any] = field(default_factory=dict)
+    per_picture: Sequence[PictureNumbers] = ()
 
 
 class Metric(Protocol):
@@ -219,6 +258,75 @@ class ComparingMetric(Metric, Protocol):
 
         Raises:
             RunFailed: There are too few pictures, or they do not fit together.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class FeaturePreprocessing:
+    """What a feature network was trained to be given: (levels - mean) / scale, its channels in a certain order.
+
+    Args:
+        mean: Subtracted from levels 0 … 255: of red, green and blue, whatever the order afterwards.
+        scale: Divided by then, likewise.
+        order: `BGR` where blue comes first.
+    """
+
+    mean: tuple[float, float, float]
+    scale: tuple[float, float, float]
+    order: Literal["RGB", "BGR"] = "RGB"
+
+    def __call__(self, levels: Any) -> Any:
+        """Prepare pictures; differentiable.
+
+        Args:
+            levels: float32 in [0, 255], an array or a tensor, … × height × width × 3 in the order RGB.
+
+        Returns:
+            What the network takes, of the same kind and shape.
+        """
+        import numpy as np
+
+        prepared = (levels - np.asarray(self.mean, np.float32)) / np.asarray(self.scale, np.float32)
+        return prepared if self.order == "RGB" else prepared[..., ::-1]
+
+    def __str__(self) -> str:
+        mean, scale = (
+            f"{values[0]:g}" if len(set(values)) == 1 else f"[{', '.join(f'{value:g}' for value in values)}]"
+            for values in (self.mean, self.scale)
+        )
+        ordered = "RGB" if self.order == "RGB" else "RGB, then in the order BGR"
+        return f"(level - {mean}) / {scale}, {ordered}"
+
+
+class FeatureNetwork(Protocol):
+    """A trained network whose inner layers serve metrics and losses; its weights are read when it is made.
+
+    It may have a method `further_weights(name, shape, needed_by) -> array`, which gives arrays of its weights file that
+    are not the network's own, such as the heads of LPIPS. It raises `RunFailed` where there are none.
+    """
+
+    @property
+    def description(self) -> Mapping[str, str]:
+        """The network, and file and SHA-256 of its weights, for protocols."""
+        ...
+
+    @property
+    def preprocessing(self) -> FeaturePreprocessing:
+        """What its input must be."""
+        ...
+
+    def build(self, layers: Sequence[str]) -> keras.Model:
+        """Build the network as far as some layers.
+
+        Args:
+            layers: Names that the options' `layers` has, in any order.
+
+        Returns:
+            A model from preprocessed pictures, float32, batch × height × width × 3 of any size, to the list of the
+            layers' outputs in this order, float32: maps, batch × height × width × channels, or batch × features. It
+            computes in float32 whatever the process' dtype policy, nothing in it can be trained, and it does the same in
+            training and in inference.
         """
         ...
 

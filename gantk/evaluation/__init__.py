@@ -5,9 +5,10 @@ from gantk.evaluation.evaluate import evaluate
 from gantk.evaluation.prepared_data import PreparedEvaluationData
 from gantk.evaluation.training_mean import TrainingMeanTranslator
 from gantk.evaluation.training_pairs import TrainingPairs
-from gantk.evaluation.translators import IdentityTranslator, NetworkTranslator
+from gantk.evaluation.translators import BicubicTranslator, IdentityTranslator, NetworkTranslator
 
 __all__ = [
+    "BicubicTranslator",
     "ColourLookupTranslator",
     "IdentityTranslator",
     "NetworkTranslator",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from gantk.engine.periodic_evaluation import Measured, metric_labels
 from gantk.errors import GantkError, PluginError
@@ -41,9 +41,18 @@ class ChosenPictures:
 
     def images(self, split: str, domain: str, field: str = "image", limit: int | None = None) -> NDArray[np.float32]:
         """Return images of one field, float32 in [-1, 1], batch × height × width × channels, in a fixed order."""
-        if split == "test" and self._limit is not None:
-            limit = self._limit if limit is None else min(limit, self._limit)
-        return self._data.images(self._chosen(split), domain, field, limit)
+        return self._data.images(self._chosen(split), domain, field, self._limited(split, limit))
+
+    def samples(
+        self, split: str, domain: str, fields: Sequence[str], limit: int | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return samples that are read one at a time, in the order of `images`; they may differ in size."""
+        return self._data.samples(self._chosen(split), domain, fields, self._limited(split, limit))
+
+    def _limited(self, split: str, limit: int | None) -> int | None:
+        if split != "test" or self._limit is None:
+            return limit
+        return self._limit if limit is None else min(limit, self._limit)
 
     def _chosen(self, split: str) -> str:
         return self._split if split == "test" else split

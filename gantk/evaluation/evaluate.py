@@ -16,6 +16,7 @@ from PIL import Image
 from gantk.atomic_files import write_bytes, write_json
 from gantk.engine.periodic_evaluation import metric_labels
 from gantk.errors import PluginError
+from gantk.evaluation.per_picture import PerPicture
 from gantk.protocols import EvaluationData, Metric, MetricResult, Translator
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ def evaluate(
 ) -> list[dict[str, Any]]:
     """Measure candidates and write `evaluation.json`, with its pictures beside it.
 
+    The numbers of single pictures, where metrics give them, become lines of `per_picture.jsonl`: `picture`, `split`,
+    `direction`, `values` (by `metric.value`: unit, better, and the number of each candidate) and `shown` (for the first
+    pictures: paths of the input, the first candidate's result, and the truth).
+
     Args:
         metrics: The metrics to compute.
         candidates: What to measure, by name: `trained`, `untrained`, `identity`. What a candidate says of itself as
@@ -47,6 +52,7 @@ def evaluate(
         PluginError: A metric returns something else than a MetricResult.
     """
     entries = []
+    per_picture = PerPicture()
     labels = metric_labels([component.name for component in metrics])
     for label, component in zip(labels, metrics, strict=True):
         metric: Metric = component.create()
@@ -58,7 +64,9 @@ def evaluate(
                     f"Metric {component.name!r} must return a MetricResult. Received: {type(result).__name__}"
                 )
             entries.append(_entry(component, label, name, translator, result, directory))
+            per_picture.add(label, name, result)
             logger.info("%s of %s: %s", component.name, name, _in_words(result))
+    per_picture.write(directory, next(iter(candidates.values())), data)
     write_json(directory / "evaluation.json", {"metrics": entries})
     return entries
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -49,14 +50,31 @@ class PreparedEvaluationData:
         Raises:
             RunFailed: There are no such samples, or they differ in size.
         """
-        if field not in self.fields(split, domain):
-            raise RunFailed(
-                f"The prepared data must hold the field {field!r} for domain {domain!r} of split {split!r}. "
-                f"Received: {', '.join(self.fields(split, domain)) or 'no such samples'}",
-                hint="Give the source such pictures (testA and testB beside trainA and trainB, say), or name another `split` "
-                "in the metric's options: {type: cycle_error, split: train}.",
-            )
+        self._require(split, domain, (field,))
         return self._cached(split, domain, field, limit)
+
+    def samples(
+        self, split: str, domain: str, fields: Sequence[str], limit: int | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return samples that are read one at a time, in the order of `images`; they may differ in size.
+
+        Raises:
+            RunFailed: There are no such samples.
+        """
+        self._require(split, domain, fields)
+        records = self._dataset.records(split, domain)
+        return _Samples(records, tuple(fields), len(records) if limit is None else min(limit, len(records)))
+
+    def _require(self, split: str, domain: str, fields: Sequence[str]) -> None:
+        there = self.fields(split, domain)
+        for field in fields:
+            if field not in there:
+                raise RunFailed(
+                    f"The prepared data must hold the field {field!r} for domain {domain!r} of split {split!r}. "
+                    f"Received: {', '.join(there) or 'no such samples'}",
+                    hint="Give the source such pictures (testA and testB beside trainA and trainB, say), or name another `split` "
+                    "in the metric's options: {type: cycle_error, split: train}.",
+                )
 
     def _read(self, split: str, domain: str, field: str, limit: int | None) -> NDArray[np.float32]:
         records = self._dataset.records(split, domain)
@@ -68,6 +86,35 @@ class PreparedEvaluationData:
                 f"Pictures of one size are needed to evaluate {split}/{domain}. Received: {shapes[:4]}",
                 hint="Add a resize to the transforms of the prepare stage.",
             )
-        images = np.stack(pictures).astype(np.float32) / np.float32(127.5) - np.float32(1)
+        images = _to_unit_range(np.stack(pictures))
         images.setflags(write=False)
         return images
+
+
+class _Samples(Sequence[Mapping[str, Any]]):
+    """Records with their images in [-1, 1], read anew at each access."""
+
+    def __init__(self, records: Sequence[Mapping[str, Any]], fields: tuple[str, ...], count: int) -> None:
+        self._records = records
+        self._fields = fields
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, Any]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Mapping[str, Any]]: ...
+
+    def __getitem__(self, index: int | slice) -> Mapping[str, Any] | Sequence[Mapping[str, Any]]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(self._count))]
+        record = self._records[range(self._count)[index]]
+        images = {field: _to_unit_range(np.asarray(record[field])) for field in self._fields}
+        return {"key": str(record["key"]), **images}
+
+
+def _to_unit_range(levels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return levels.astype(np.float32) / np.float32(127.5) - np.float32(1)

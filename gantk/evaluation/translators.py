@@ -1,11 +1,14 @@
-"""What is measured: trained networks, untrained ones, and giving back the input."""
+"""What is measured: trained networks, untrained ones, and the input itself, as it is or enlarged."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
+
+from gantk.errors import RunFailed
 
 if TYPE_CHECKING:
     import keras
@@ -73,3 +76,59 @@ class IdentityTranslator:
         """Return the images as they are, enlarged by nearest neighbour where the direction has a scale."""
         scale = self._scales.get(direction, 1)
         return images if scale == 1 else images.repeat(scale, axis=1).repeat(scale, axis=2)
+
+
+class BicubicTranslator:
+    """Enlarges its input by Pillow's bicubic: what a network for super-resolution must beat. Implements `gantk.Translator`.
+
+    Args:
+        directions: The directions it claims.
+        scales: Height and width of a result over those of its input, by direction.
+
+    Raises:
+        RunFailed: A direction does not enlarge.
+    """
+
+    def __init__(self, directions: tuple[str, ...], scales: Mapping[str, int]) -> None:
+        for direction in directions:
+            if scales.get(direction, 1) == 1:
+                raise RunFailed(
+                    "The baseline 'bicubic' enlarges the input of a model for super-resolution. "
+                    f"Received: {direction} with results of the size of the input",
+                    hint="Leave it out of `baselines`; `identity` gives back the input.",
+                )
+        self._scales = dict(scales)
+        self._directions = directions
+        self.protocol: Mapping[str, Any] = {"enlarged": "Pillow bicubic, of 8-bit levels", "scales": self._scales}
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The directions it claims."""
+        return self._directions
+
+    def __call__(self, direction: str, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Enlarge images, float32 in [-1, 1], batch × height × width × channels; the result has 8-bit levels."""
+        levels = np.clip(np.rint((images + np.float32(1)) * np.float32(127.5)), 0, 255).astype(np.uint8)
+        scale = self._scales[direction]
+        return np.stack([enlarged_bicubic(picture, scale) for picture in levels]).astype(np.float32) / np.float32(
+            127.5
+        ) - np.float32(1)
+
+
+def enlarged_bicubic(levels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    """Enlarge a picture by Pillow's bicubic, each channel by itself.
+
+    Args:
+        levels: uint8, height × width × channels.
+        scale: How many times higher and wider.
+
+    Returns:
+        uint8 of `scale` times the height and width.
+    """
+    height, width, channels = levels.shape
+    size = (scale * width, scale * height)
+    planes = [
+        Image.fromarray(np.ascontiguousarray(levels[..., channel])).resize(size, Image.Resampling.BICUBIC)
+        for channel in range(channels)
+    ]
+    return np.stack([np.asarray(plane) for plane in planes], axis=-1)

@@ -55,6 +55,7 @@ class RunContents:
         warnings: What the guard rails of the training said, the first one first.
         grids: Sample grids in the order of steps.
         metrics: Entries of `evaluation.json`, pictures as paths.
+        per_picture: Lines of `per_picture.jsonl`, the shown parts of a picture as paths.
         pairs: Pictures before and after.
         model: What the trained model says of itself, and its digest.
     """
@@ -69,6 +70,7 @@ class RunContents:
     warnings: list[TrainingWarning] = field(default_factory=list)
     grids: list[SampleGrid] = field(default_factory=list)
     metrics: list[dict[str, Any]] = field(default_factory=list)
+    per_picture: list[dict[str, Any]] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
     model: dict[str, Any] = field(default_factory=dict)
 
@@ -106,6 +108,10 @@ def _read_stage(folder: Path, contents: RunContents) -> None:
     for entry in (_json(folder / "evaluation.json") or {}).get("metrics", []):
         pictures = {caption: folder / path for caption, path in entry.get("pictures", {}).items()}
         contents.metrics.append({**entry, "pictures": pictures})
+    if (folder / "per_picture.jsonl").is_file():
+        for line in _json_lines(folder / "per_picture.jsonl"):
+            shown = {role: folder / path for role, path in line["shown"].items() if (folder / path).is_file()}
+            contents.per_picture.append({**line, "shown": shown})
     for pair in (_json(folder / "pairs.json") or {}).get("pairs", []):
         before, after = folder / pair["before"], folder / pair["after"]
         if before.is_file() and after.is_file():

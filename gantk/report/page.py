@@ -17,6 +17,7 @@ from gantk.atomic_files import write_text
 from gantk.errors import UsageError
 from gantk.report.contents import RunContents, SampleGrid, read_run
 from gantk.report.curves import curve_groups, draw_curves
+from gantk.report.per_picture import picture_table, shown_lines
 from gantk.wording import byte_size
 
 MOST_GRIDS = 24
@@ -73,6 +74,11 @@ def render_report(contents: RunContents, *, title: str) -> str:
         ],
         curves=curves,
         metrics=metric_tables(contents.metrics),
+        shown_pictures=[
+            (line, [(role, embedded_picture(path)) for role, path in line["shown"].items()], picture_table([line]))
+            for line in shown_lines(contents.per_picture)
+        ],
+        picture_numbers=picture_table(contents.per_picture),
     )
 
 

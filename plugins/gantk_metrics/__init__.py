@@ -2,6 +2,7 @@
 
 from gantk import MetricSpec, hookimpl
 from gantk_metrics.options import (
+    ChosenPixelsOptions,
     CycleErrorOptions,
     DomainClassifierOptions,
     FIDOptions,
@@ -46,7 +47,7 @@ def gantk_metrics() -> list[MetricSpec]:
             name="psnr",
             factory="gantk_metrics.psnr:PSNR",
             summary="Peak signal-to-noise ratio of translations against the truth, on aligned samples.",
-            options=PairOptions,
+            options=ChosenPixelsOptions,
             reference="10 log10(255² / MSE) of each picture, then the mean",
             compares="pairs",
         ),
@@ -62,7 +63,7 @@ def gantk_metrics() -> list[MetricSpec]:
             name="ssim",
             factory="gantk_metrics.ssim:SSIM",
             summary="Structural similarity of translations and the truth, on aligned samples.",
-            options=PairOptions,
+            options=ChosenPixelsOptions,
             reference="Wang 2004, equations 13 to 17",
             compares="pairs",
         ),

@@ -11,12 +11,13 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from gantk import RunFailed
-from gantk_metrics import vgg16
+from gantk import Component, RunFailed
 from gantk_metrics.options import LPIPSOptions
 from gantk_metrics.pairs import PairedMetric
 from gantk_metrics.picture_levels import to_rgb
-from gantk_metrics.weight_file import WeightFile
+
+LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
+"""The layers whose features are compared, one head each."""
 
 
 class PerceptualDistance:
@@ -27,26 +28,29 @@ class PerceptualDistance:
     numbers are added up.
 
     Args:
-        path: A .npz file of VGG16 with the weights of the channels, `lin0/kernel` (1 × 1 × channels × 1) to `lin4/kernel`.
+        features: `vgg16`, from a .npz file that also has the weights of the channels, `lin0/kernel`
+            (1 × 1 × channels × 1) to `lin4/kernel`.
 
     Raises:
         RunFailed: The file does not hold these weights.
     """
 
-    def __init__(self, path: str) -> None:
-        weights = WeightFile(path, "lpips")
-        network = vgg16.taps(weights)
+    def __init__(self, features: Component) -> None:
+        source: Any = features.create()
+        self._preprocessing = source.preprocessing
+        self._smallest = max(features.options.layers[layer] for layer in LAYERS)
+        network = source.build(LAYERS)
         first, second = keras.Input((None, None, 3)), keras.Input((None, None, 3))
         distance: Any = 0.0
         for number, (one, other) in enumerate(zip(network(first), network(second), strict=True)):
-            head = weights.take(f"lin{number}/kernel", (1, 1, one.shape[-1], 1)).reshape(-1)
-            difference = ops.square(_unit_length(one) - _unit_length(other)) * head
+            head = source.further_weights(f"lin{number}/kernel", (1, 1, one.shape[-1], 1), needed_by="lpips")
+            difference = ops.square(_unit_length(one) - _unit_length(other)) * head.reshape(-1)
             distance = distance + ops.mean(ops.sum(difference, axis=-1), axis=(1, 2))
         self._network = keras.Model([first, second], distance)
         self.description = {
-            "network": "VGG16 with LPIPS heads",
-            **weights.description,
-            "layers": ", ".join(vgg16.LAYERS),
+            **source.description,
+            "network": f"{source.description['network']} with LPIPS heads",
+            "layers": ", ".join(LAYERS),
         }
 
     def __call__(self, first: NDArray[Any], second: NDArray[Any], batch_size: int) -> NDArray[np.float64]:
@@ -60,20 +64,17 @@ class PerceptualDistance:
         Raises:
             RunFailed: The pictures are too small.
         """
-        if min(first.shape[1:3]) < vgg16.SMALLEST:
+        if min(first.shape[1:3]) < self._smallest:
             raise RunFailed(
-                f"lpips: pictures must have sides of at least {vgg16.SMALLEST} pixels. "
+                f"lpips: pictures must have sides of at least {self._smallest} pixels. "
                 f"Received: {first.shape[2]} × {first.shape[1]}"
             )
         distances = []
         for start in range(0, len(first), batch_size):
-            pair = [_prepared(images[start : start + batch_size]) for images in (first, second)]
+            batch = slice(start, start + batch_size)
+            pair = [self._preprocessing(images[batch].astype(np.float32)) for images in (first, second)]
             distances.append(np.asarray(self._network.predict_on_batch(pair), np.float64))
         return np.concatenate(distances)
-
-
-def _prepared(images: NDArray[Any]) -> NDArray[np.float32]:
-    return (images.astype(np.float32) - np.float32(vgg16.MEAN)) / np.float32(vgg16.SCALE)
 
 
 def _unit_length(features: Any) -> Any:
@@ -88,11 +89,11 @@ class LPIPS(PairedMetric[LPIPSOptions]):
 
     @cached_property
     def _distance(self) -> PerceptualDistance:
-        return PerceptualDistance(self.options.features.path)
+        return PerceptualDistance(self.options.features)
 
     def batch_pairs(self, pixels: int) -> int:
-        """Return the option."""
-        return self.options.batch_size
+        """Return the option, or fewer of large photographs, whose features take hundreds of times their size."""
+        return min(self.options.batch_size, super().batch_pairs(pixels))
 
     def scores(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return each pair's distance."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal
 
-from gantk import Options
-from gantk_metrics.feature_options import Features, InceptionV3Features, VGG16Weights
+from pydantic import Field, field_validator
+
+from gantk import Component, FeatureNetworkChoice, Options
+from gantk_metrics.feature_options import Features
 
 
 class DomainClassifierOptions(Options):
@@ -52,6 +54,18 @@ class PairOptions(Options):
     "Use at most this many samples."
 
 
+class ChosenPixelsOptions(PairOptions):
+    """Options of `psnr` and `ssim`. As papers on super-resolution compare, by a factor of 4: `{type: psnr, channels: y,
+    border: 4}`; its value is called `psnr_y_border4_a_to_b`.
+    """
+
+    channels: Literal["rgb", "y"] = "rgb"
+    """`rgb`: all channels the pictures have. `y`: the luma of ITU-R BT.601, 16 + (65.481 R + 128.553 G + 24.966 B) / 255,
+    not rounded."""
+    border: int = Field(0, ge=0)
+    "Pixels cut off on each side first."
+
+
 class MultiScaleSSIMOptions(PairOptions):
     """Options of `ms_ssim`."""
 
@@ -60,19 +74,27 @@ class MultiScaleSSIMOptions(PairOptions):
     21. With fewer, their weights are divided by their sum, and the values compare only among themselves."""
 
 
+def _of_vgg16(features: Component | None) -> Component | None:
+    if features is not None and features.name != "vgg16":
+        raise ValueError(f"lpips has heads for `vgg16` alone. Received: {features.name}")
+    return features
+
+
 class LPIPSOptions(PairOptions):
     """Options of `lpips`."""
 
-    features: VGG16Weights
+    features: FeatureNetworkChoice
     "VGG16 with the heads of LPIPS: `{type: vgg16, path: vgg16_lpips.npz}`."
     batch_size: int = Field(8, ge=1)
     "Pairs in one call of the network."
+
+    _takes_features = field_validator("features")(_of_vgg16)
 
 
 class SetOptions(Options):
     """What metrics of sets of pictures by their features have in common."""
 
-    features: Features = InceptionV3Features()
+    features: Features = Field("inception_v3")
     "The network: `inception_v3`, or `{type: efficientnet_lite0, path: …}`, `{type: vgg16, path: …}`."
     split: str = "test"
     "Real samples to translate, and real samples of the other domain to compare with."
@@ -98,7 +120,7 @@ class KIDOptions(SetOptions):
 class OutputDiversityOptions(Options):
     """Options of `output_diversity`."""
 
-    perceptual: VGG16Weights | None = None
+    perceptual: FeatureNetworkChoice | None = None
     "Weights for the distance LPIPS: `{type: vgg16, path: vgg16_lpips.npz}`; without, distances are of pixels."
     split: str = "test"
     "Real samples to translate."
@@ -110,3 +132,5 @@ class OutputDiversityOptions(Options):
     "Height and width at which they are compared."
     batch_size: int = Field(16, ge=1)
     "Pairs in one call of the network."
+
+    _takes_features = field_validator("perceptual")(_of_vgg16)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gantk import RunFailed
-from gantk_metrics.options import PairOptions
+from gantk_metrics.chosen_pixels import chosen_pixels, pixels_protocol, value_name
+from gantk_metrics.options import ChosenPixelsOptions
 from gantk_metrics.pairs import PairedMetric
 
 WINDOW = 11
@@ -64,29 +65,41 @@ def _filtered(images: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-class SSIM(PairedMetric[PairOptions]):
+class SSIM(PairedMetric[ChosenPixelsOptions]):
     """The mean over pairs of their SSIM, channels averaged."""
 
     name = "ssim"
     better = "higher"
 
+    @property
+    def value(self) -> str:
+        """`ssim`, and what of the pictures is compared."""
+        return value_name(self.name, self.options)
+
     def scores(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return each pair's SSIM.
 
         Raises:
-            RunFailed: The pictures are smaller than the window.
+            RunFailed: The pictures are smaller than the window or no larger than the border, or have no luma.
         """
-        if min(first.shape[1:3]) < WINDOW:
+        one, other = (chosen_pixels(pictures, self.options, self.name) for pictures in (first, second))
+        if min(one.shape[1:3]) < WINDOW:
             raise RunFailed(
                 f"ssim: pictures must have sides of at least {WINDOW} pixels, the size of its window. "
-                f"Received: {first.shape[2]} × {first.shape[1]}"
+                f"Received: {one.shape[2]} × {one.shape[1]}"
+                + (f", without a border of {self.options.border}" if self.options.border else "")
             )
-        return structural_similarity(first, second)[0].mean(axis=1)
+        # A channel at a time: its float64 maps are a dozen times the size of a large photograph.
+        channels = [
+            structural_similarity(one[..., channel : channel + 1], other[..., channel : channel + 1])[0]
+            for channel in range(one.shape[3])
+        ]
+        return np.concatenate(channels, axis=1).mean(axis=1)
 
     def protocol(self) -> Mapping[str, Any]:
         """Say which of the variants in use this is."""
         return {
             "window": f"{WINDOW} × {WINDOW} Gaussian, deviation {DEVIATION}, inside the picture only",
             "constants": "K1 0.01, K2 0.03, L 255",
-            "channels": "each by itself, then their mean",
+            **pixels_protocol(self.options, "each by itself, then their mean"),
         }

@@ -108,4 +108,11 @@ def gantk_weight_maps() -> list[WeightMapSpec]:
             summary="UnetGenerator of the original PyTorch code, any depth and normalization (latest_net_G.pth).",
             reference="Isola 2017; https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix",
         ),
+        WeightMapSpec(
+            name="srgan/srresnet",
+            factory="gantk_networks.srresnet_weights:SRResNetWeights",
+            generator="srresnet",
+            summary="SRResNet and SRGAN generators of Keras, any blocks and enlargement (HDF5, weights or whole model).",
+            reference="Ledig 2017; https://github.com/krasserm/super-resolution",
+        ),
     ]

@@ -1,8 +1,8 @@
 """A small generator for super-resolution: all work at the input's resolution.
 
 3×3 convolutions with PReLU between them, the last to the channels of factor × factor pixels; pixel shuffle; plus the
-input enlarged by nearest neighbour. The structure is that of Real-ESRGAN's SRVGGNetCompact, an ESPCN (Shi 2016) of
-equal layers that learns the difference from its input.
+input enlarged by nearest neighbour, or as the option `base` says. The structure is that of Real-ESRGAN's
+SRVGGNetCompact, an ESPCN (Shi 2016) of equal layers that learns the difference from its input.
 
 It sees colours from 0 to 1: what lies outside the image, zero, is black.
 """
@@ -42,5 +42,5 @@ def build(
         x = prelu(f"layer_{layer}_relu")(uniform_convolution(options.width, 3, name=f"layer_{layer}")(x))
     x = uniform_convolution(output_channels * options.factor**2, 3, name="last")(x)
     x = PixelShuffle(options.factor, name="shuffle")(x)
-    result = add_enlarged("compact", image, x, options.factor, interpolation="nearest")
+    result = add_enlarged("compact", image, x, options.factor, interpolation=options.base)
     return keras.Model(image, result, name="compact")

@@ -7,6 +7,7 @@ from typing import Any
 from keras import layers
 
 from gantk import ConfigError
+from gantk_networks.bicubic_enlargement import BicubicEnlargement
 from gantk_networks.enlargement import Enlargement
 
 
@@ -19,7 +20,7 @@ def add_enlarged(network: str, image: Any, details: Any, factor: int, *, interpo
         details: The result, of `factor` times its height and width, in units of the original's colours, from 0 to 1:
             it is doubled.
         factor: How many times higher and wider.
-        interpolation: `nearest` or `bilinear`, with half-pixel centres.
+        interpolation: `nearest`, `bilinear` or `bicubic`, with half-pixel centres.
 
     Returns:
         Images about in [-1, 1]; not cut off.
@@ -33,6 +34,9 @@ def add_enlarged(network: str, image: Any, details: Any, factor: int, *, interpo
             f"number of channels.\nReceived: {image.shape[-1]} and {details.shape[-1]}",
             hint="Convert the images of one side with the transform `channels`.",
         )
-    base = Enlargement(factor, interpolation=interpolation, dtype="float32", name="base")(image)
+    if interpolation == "bicubic":
+        base = BicubicEnlargement(factor, dtype="float32", name="base")(image)
+    else:
+        base = Enlargement(factor, interpolation=interpolation, dtype="float32", name="base")(image)
     details = layers.Rescaling(2.0, dtype="float32", name="colours")(details)
     return layers.Add(dtype="float32", name="result")([details, base])

@@ -77,9 +77,13 @@ class CompactOptions(EnlargingOptions):
     "Convolutions between the first and the last."
     width: int = Field(64, ge=1)
     "Channels of all features."
+    base: Literal["nearest", "bilinear", "bicubic"] = "nearest"
+    """The enlargement of the input that the result is added to. Real-ESRGAN has `nearest`; `bicubic` leaves less to learn,
+    and a short training comes further."""
 
     @property
     def halo(self) -> int:
+        # The base looks no further than the two convolutions there are at least.
         return receptive_radius([*[Kernel(3)] * (self.depth + 2), Enlarged(self.factor)])
 
 

@@ -129,7 +129,7 @@ def test_pairs_of_different_sizes(gantk, folders):
         (["--metric", "{type: fid, split: train}"], "Received: split of fid"),
         (["--metric", "psnr", "--features", "vgg16"], "--features is for metrics with a feature network. Received: ps"),
         (["--metric", "psnr", "--metric", "l1", "--batch-size", "2"], "--batch-size is for metrics"),
-        (["--metric", "fid", "--features", "vgg"], "'efficientnet_lite0', 'vgg16'. Received: 'vgg'"),
+        (["--metric", "fid", "--features", "vgg"], "feature_network 'vgg' is not known"),
         ([], "Missing option '--metric'"),
     ],
 )

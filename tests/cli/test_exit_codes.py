@@ -40,7 +40,7 @@ def test_refusal_of_the_system_is_1(gantk, stages):
         (
             ["plugins", "list", "--kind", "los"],
             "Invalid value for --kind: must be one of generator, discriminator, loss, transform, model, source, "
-            "metric, stage, weight_map. Received: 'los'\nhint: `gantk plugins list --help` shows how it is used.",
+            "metric, feature_network, stage, weight_map. Received: 'los'\nhint: `gantk plugins list --help` shows how it is used.",
         ),
     ],
 )

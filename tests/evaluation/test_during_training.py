@@ -29,6 +29,10 @@ class Data:
         self.asked.append((split, limit))
         return np.zeros((limit or 5, 16, 16, 3), np.float32)
 
+    def samples(self, split, domain, fields, limit=None):
+        self.asked.append((split, limit))
+        return [{"key": "one"}]
+
 
 @pytest.mark.parametrize(
     ("asked", "given"),
@@ -45,7 +49,8 @@ def test_test_pictures_are_replaced_and_limited(asked, given):
     data = Data()
     chosen = ChosenPictures(data, "valid", 4)
     chosen.images(asked[0], "A", limit=asked[1])
-    assert data.asked == [given]
+    assert chosen.samples(asked[0], "A", ("image",), limit=asked[1]) == [{"key": "one"}]
+    assert data.asked == [given, given]
     assert chosen.fields("test", "A") == ("valid", "A")
     assert chosen.seed == 3
 

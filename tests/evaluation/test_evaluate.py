@@ -96,3 +96,26 @@ def test_pictures_of_several_sizes_are_refused() -> None:
     data = PreparedEvaluationData(Shards(np.zeros((2, 2, 3), np.uint8), np.zeros((4, 2, 3), np.uint8)), seed=1)
     with pytest.raises(RunFailed, match=r"one size .* test/A. Received: \[\(2, 2, 3\), \(4, 2, 3\)\]"):
         data.images("test", "A")
+
+
+def test_samples_may_differ_in_size_and_are_read_when_asked_for() -> None:
+    shards = Shards(np.zeros((2, 2, 3), np.uint8), np.full((4, 2, 3), 255, np.uint8), np.zeros((2, 2, 3), np.uint8))
+    data = PreparedEvaluationData(shards, seed=1)
+    samples = data.samples("test", "A", ("image",), limit=2)
+    assert [(sample["key"], sample["image"].shape) for sample in samples] == [("0", (2, 2, 3)), ("1", (4, 2, 3))]
+    assert len(samples) == 2
+    assert samples[1]["image"].dtype == np.float32
+    assert samples[-1]["image"].max() == samples[-1]["image"].min() == 1.0
+    assert [sample["key"] for sample in samples[:1]] == ["0"]
+    with pytest.raises(IndexError):
+        samples[2]
+    assert len(data.samples("test", "A", ("image",))) == 3
+    # Nothing is kept: an array that somebody changes is another one the next time.
+    samples[0]["image"][:] = 9
+    assert samples[0]["image"].max() == -1.0
+
+
+def test_samples_must_hold_every_field() -> None:
+    data = PreparedEvaluationData(Shards(np.zeros((2, 2, 3), np.uint8)), seed=1)
+    with pytest.raises(RunFailed, match=r"field 'B' for domain 'A' of split 'test'. Received: image"):
+        data.samples("test", "A", ("image", "B"))

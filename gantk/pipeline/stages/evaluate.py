@@ -47,13 +47,21 @@ class EvaluateStage:
         return {"evaluation": Artifact(context.directory, digest)}
 
     def _baseline(self, name: str, bundle: Bundle, dataset: PreparedDataset, seed: int) -> Translator:
-        from gantk.evaluation import ColourLookupTranslator, IdentityTranslator, TrainingMeanTranslator, TrainingPairs
+        from gantk.evaluation import (
+            BicubicTranslator,
+            ColourLookupTranslator,
+            IdentityTranslator,
+            TrainingMeanTranslator,
+            TrainingPairs,
+        )
 
         if name == "untrained":
             return untrained_translator(bundle, seed)
-        if name == "identity":
-            scales = {direction: record.scale for direction, record in bundle.metadata.networks.items()}
-            return IdentityTranslator(bundle.directions, scales)
+        if name in ("identity", "bicubic"):
+            enlarge = IdentityTranslator if name == "identity" else BicubicTranslator
+            return enlarge(
+                bundle.directions, {direction: record.scale for direction, record in bundle.metadata.networks.items()}
+            )
         pairs = TrainingPairs(dataset, self.options.baseline_split, baseline=name)
         if name == "training_mean":
             return TrainingMeanTranslator(pairs, bundle.directions)

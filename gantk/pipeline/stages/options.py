@@ -77,13 +77,14 @@ class EvaluateOptions(Options):
 
     metrics: list[MetricChoice] = Field(min_length=1)
     "What to measure."
-    baselines: tuple[Literal["untrained", "identity", "training_mean", "colour_lookup"], ...] = (
+    baselines: tuple[Literal["untrained", "identity", "bicubic", "training_mean", "colour_lookup"], ...] = (
         "untrained",
         "identity",
     )
     """What is measured beside the trained model. `untrained`: its networks before training. `identity`: giving back the
-    input. Of aligned data also `training_mean`: the mean training target, whatever the input; `colour_lookup`: each
-    pixel by its colour alone, learnt from the training pairs."""
+    input. `bicubic`: the input enlarged by Pillow, where the model enlarges. Of aligned data also `training_mean`: the
+    mean training target, whatever the input; `colour_lookup`: each pixel by its colour alone, learnt from the training
+    pairs."""
     baseline_split: str = "train"
     "The split that `training_mean` and `colour_lookup` learn from."
 

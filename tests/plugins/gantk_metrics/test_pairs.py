@@ -8,7 +8,7 @@ import pytest
 from gantk.errors import RunFailed
 from gantk_metrics.absolute_error import AbsoluteError, absolute_error
 from gantk_metrics.ms_ssim import WEIGHTS, MultiScaleSSIM, multi_scale_similarity, smallest_side
-from gantk_metrics.options import MultiScaleSSIMOptions, PairOptions
+from gantk_metrics.options import ChosenPixelsOptions, MultiScaleSSIMOptions, PairOptions
 from gantk_metrics.picture_rows import picture_rows
 from gantk_metrics.psnr import IDENTICAL, PSNR, psnr
 from gantk_metrics.ssim import SSIM, structural_similarity
@@ -57,7 +57,7 @@ def test_ssim_against_every_window_by_itself() -> None:
         for channel in range(3):
             expected = ssim_by_loops(first[sample, ..., channel], second[sample, ..., channel])
             assert (whole[sample, channel], structure[sample, channel]) == pytest.approx(expected, rel=1e-9)
-    np.testing.assert_allclose(SSIM(PairOptions()).scores(first, second), whole.mean(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(SSIM(ChosenPixelsOptions()).scores(first, second), whole.mean(axis=1), rtol=1e-12)
 
 
 def test_ssim_of_flat_pictures_by_hand() -> None:
@@ -70,7 +70,7 @@ def test_ssim_of_flat_pictures_by_hand() -> None:
 def test_ssim_needs_a_window() -> None:
     image = np.zeros((1, 10, 30, 3), np.uint8)
     with pytest.raises(RunFailed, match=r"ssim: .* at least 11 pixels.* Received: 30 × 10"):
-        SSIM(PairOptions()).scores(image, image)
+        SSIM(ChosenPixelsOptions()).scores(image, image)
 
 
 def halved_by_loops(image: np.ndarray) -> np.ndarray:
@@ -150,7 +150,9 @@ def test_translations_are_rounded_as_a_file_would_be(held: type, translating: ty
 
 def test_translations_that_are_not_finite_have_no_value(held: type, translating: type) -> None:
     images = np.zeros((1, 2, 2, 1), np.float32)
-    result = PSNR(PairOptions()).evaluate(translating(lambda given: given + np.inf), held(AB_A=images, AB_B=images))
+    result = PSNR(ChosenPixelsOptions()).evaluate(
+        translating(lambda given: given + np.inf), held(AB_A=images, AB_B=images)
+    )
     assert np.isnan(result.values["psnr_a_to_b"])
     assert "not finite" in result.protocol["AtoB"]["not_finite"]
 
@@ -158,7 +160,7 @@ def test_translations_that_are_not_finite_have_no_value(held: type, translating:
 def test_unpaired_data_has_no_truth(held: type, translating: type) -> None:
     images = np.zeros((1, 2, 2, 3), np.float32)
     with pytest.raises(RunFailed, match="no A of AB"):
-        PSNR(PairOptions()).evaluate(translating(lambda given: given), held(A=images, B=images))
+        PSNR(ChosenPixelsOptions()).evaluate(translating(lambda given: given), held(A=images, B=images))
 
 
 def test_sets_are_paired_by_name_and_what_cannot_be_read_is_left_out(picture_set: type) -> None:

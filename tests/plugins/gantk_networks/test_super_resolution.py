@@ -198,6 +198,7 @@ SMALL = [
     *(RRDBOptions(blocks=1, filters=2, growth=2, residual_scale=1, factor=factor) for factor in (2, 3)),
     RRDBOptions(blocks=0, filters=2, growth=2, factor=8),
     *(CompactOptions(depth=2, width=2, factor=factor) for factor in FACTORS),
+    *(CompactOptions(depth=0, width=2, factor=3, base=base) for base in ("bilinear", "bicubic")),
 ]
 
 
@@ -316,6 +317,7 @@ def test_results_are_in_float32_with_features_in_16_bits() -> None:
 
 def test_samples_share_a_batch_where_nothing_mixes_them() -> None:
     assert samples_independent(build(RRDBOptions(blocks=1, filters=2)))
+    assert samples_independent(build(CompactOptions(depth=0, width=2, base="bicubic")))
     assert samples_independent(build(CompactOptions(depth=1, width=2)))
     assert samples_independent(build(SRResNetOptions(blocks=1, filters=2, normalization="none")))
     assert not samples_independent(build(SRResNetOptions(blocks=1, filters=2)))
