@@ -63,6 +63,13 @@ def complete_comparing_metrics(ctx: click.Context, parameter: click.Parameter, i
     return []
 
 
+def complete_runners(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Offer the Beam runners that people use."""
+    return _beginning(
+        incomplete, ("DaskRunner", "DataflowRunner", "DirectRunner", "FlinkRunner", "FnApiRunner", "SparkRunner")
+    )
+
+
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 

@@ -14,6 +14,7 @@ cli = LazyGroup(
         "pipeline": ("gantk.cli.pipeline:pipeline", "Run, check and show pipelines."),
         "data": ("gantk.cli.data:data", "Prepare and inspect data sets."),
         "translate": ("gantk.cli.translate:translate", "Translate pictures with a trained model."),
+        "upscale": ("gantk.cli.upscale:upscale", "Enlarge pictures with a model for super-resolution."),
         "evaluate": ("gantk.cli.evaluate:evaluate", "Compare two folders of pictures: FID, KID, PSNR, SSIM, LPIPS."),
         "models": ("gantk.cli.models:models", "Import, show and export models."),
         "plugins": ("gantk.cli.plugins:plugins", "List plugins, and the options of what they provide."),
@@ -42,6 +43,7 @@ cli = LazyGroup(
     gantk plugins list                                 what there is to choose from
     gantk plugins show cyclegan                        its options, types and defaults
     gantk translate runs/horse2zebra photos -o zebras  use what was trained
+    gantk upscale runs/superres scans.zip -o enlarged  pictures of any size, made larger
     """,
     epilog="Exit codes: 0 done, 1 run failed, 2 wrong usage, 3 defect, 4 invalid pipeline, 5 plugin, 130 Ctrl-C.",
 )

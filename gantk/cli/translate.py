@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from gantk.cli.settings import current_settings
-from gantk.errors import RunFailed, UsageError
-from gantk.wording import counted
-
-_FORMATS = ("png", "jpeg", "webp", "tiff", "bmp")
-
-
-@click.command(
-    epilog="What is done is recorded in OUT/manifest.jsonl, what failed in OUT/failures.jsonl. The same command again "
-    "continues: it skips what is done and unchanged. Exit code 1 where any picture failed."
+from gantk.cli.picture_jobs import (
+    EPILOG,
+    FORMATS,
+    continuing,
+    end_of_job,
+    plan_sentence,
+    print_json_rows,
+    print_rows,
+    refuse_picture_as_output,
 )
+from gantk.cli.settings import current_settings
+
+
+@click.command(epilog=EPILOG)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("-o", "--output", required=True, metavar="OUT", type=click.Path(path_type=Path), help="Output folder.")
-@click.option("--direction", metavar="AtoB|BtoA", help="Which way to translate.  [default: AtoB, or the only one]")
 @click.option(
-    "--format", "form", type=click.Choice(_FORMATS), help="Format of the results.  [default: each file's own]"
+    "-o",
+    "--output",
+    required=True,
+    metavar="OUT",
+    type=click.Path(path_type=Path),
+    help="Output folder, or an archive: .zip, .tar, .tar.gz, .tgz.",
 )
+@click.option("--direction", metavar="AtoB|BtoA", help="Which way to translate.  [default: AtoB, or the only one]")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Format of the results.  [default: each file's own]")
 @click.option(
     "--quality", type=click.IntRange(1, 100), default=95, show_default=True, metavar="N", help="Of JPEG and WebP."
 )
@@ -63,23 +70,19 @@ def translate(
     """Translate pictures with a trained model.
 
     MODEL is a model.gantk file or the run directory that holds one. INPUT is a file, a folder (taken with its
-    tree), a pattern, or a zip or tar archive. Pictures of any size and kind keep their names, format, bit depth,
-    transparency, colour profile, EXIF data and resolution; grey ones may become coloured.
+    tree), a pattern, a zip or tar archive, or a URL of any of these (https://, s3://, …). Pictures of any size and
+    kind keep their names, format, bit depth, transparency, colour profile, EXIF data and resolution; grey ones may
+    become coloured.
 
     \b
     gantk translate runs/horse2zebra photos -o zebras
     gantk translate model.gantk photos.zip "more/**/*.png" -o out --direction BtoA --format webp
     """
     from gantk.artifacts import load_bundle
-    from gantk.inference.inputs import SUFFIXES
     from gantk.inference.translation import MAX_PIXELS, TranslationOptions, plan_translation
     from gantk.inference.translation import translate as run
 
-    if output.suffix.lower() in SUFFIXES and not output.is_dir():
-        raise UsageError(
-            f"The output must be a folder; results keep their inputs' names. Received: {output}",
-            hint=f"-o {output.parent if str(output.parent) != '.' else output.stem}",
-        )
+    refuse_picture_as_output(output)
     bundle = load_bundle(model)
     options = TranslationOptions(direction, form, quality, batch_size, max_pixels or MAX_PIXELS)
     if dry_run:
@@ -88,16 +91,10 @@ def translate(
         plan = plan_translation(bundle, inputs, output, options, overwrite=overwrite, retry_failures=retry_failures)
         rows = preview(plan)
         if as_json:
-            click.echo(json.dumps({"inputs": rows, "ignored": plan.ignored}, indent=2))
+            print_json_rows(rows, {"ignored": plan.ignored})
             return
-        for row in rows:
-            reason = f": {row['reason']}" if "reason" in row else f" → {row['output']}"
-            click.echo(f"{row['action']:<9} {row['input']}{reason}".encode(errors="backslashreplace").decode())
-        click.echo(
-            f"{counted(plan.inputs, 'picture')}: {len(plan.tasks)} to do, {len(plan.skipped)} done before, "
-            f"{len(plan.failed)} cannot be done; {counted(plan.ignored, 'other file')}",
-            err=True,
-        )
+        print_rows(rows)
+        click.echo(plan_sentence(plan), err=True)
         return
 
     # A missing plugin and an unknown direction show before the framework is loaded, which takes seconds.
@@ -105,27 +102,18 @@ def translate(
     from gantk.engine.backend import choose_backend
 
     choose_backend()
-    quiet = current_settings().quiet
-    summary = run(
-        bundle,
-        inputs,
-        output,
-        direction=options.direction,
-        format=options.format,
-        quality=options.quality,
-        batch_size=options.batch_size,
-        max_pixels=options.max_pixels,
-        overwrite=overwrite,
-        retry_failures=retry_failures,
-        progress=not quiet,
-    )
-    if as_json:
-        click.echo(json.dumps(summary.to_plain(), indent=2))
-    if not quiet:
-        click.echo(summary.sentence(), err=True)
-    if summary.failed:
-        raise RunFailed(
-            f"{summary.failed} of {counted(summary.inputs, 'picture')} could not be translated: "
-            f"{output / 'failures.jsonl'} tells why.",
-            hint="The others are done. --retry-failures tries the failed ones again.",
+    with continuing():
+        summary = run(
+            bundle,
+            inputs,
+            output,
+            direction=options.direction,
+            format=options.format,
+            quality=options.quality,
+            batch_size=options.batch_size,
+            max_pixels=options.max_pixels,
+            overwrite=overwrite,
+            retry_failures=retry_failures,
+            progress=not current_settings().quiet,
         )
+    end_of_job(summary, what="translated", as_json=as_json)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tarfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from gantk.inference.picture import BadPicture
 from gantk.inference.picture_reading import MAGIC_BYTES
+from gantk.inference.spooling import FILE_LIMIT, TooLarge, spooled
 
-FILE_LIMIT = 2 << 30
-"""Most bytes of one encoded picture."""
+ARCHIVE_MAGIC_BYTES = 512
+"""How many of its first bytes tell that a file is an archive."""
 
 _ENDINGS = re.compile(r"\.(zip|cbz|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))\Z", re.IGNORECASE)
 _ZIP_ENCRYPTED, _ZIP_UTF8 = 0x1, 0x800
@@ -45,10 +47,27 @@ class Member:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class ArchiveSource:
+    """Where the bytes of an archive come from.
+
+    Args:
+        name: Of the file, without those of folders.
+        label: What the user knows it by.
+        open: Returns a new stream.
+        stamp: Changes whenever the content does; empty where that is not known.
+    """
+
+    name: str
+    label: str
+    open: Callable[[], IO[bytes]]
+    stamp: str = ""
+
+
 class Archive(Protocol):
     """An archive of files."""
 
-    path: Path
+    source: ArchiveSource
 
     def members(self, sniff: SniffRule) -> Iterator[Member]:
         """Yield its files in order.
@@ -61,8 +80,13 @@ class Archive(Protocol):
         """
         ...
 
-    def expect(self, numbers: Iterable[int]) -> None:
-        """Announce every member that will be read."""
+    def expect(self, numbers: Iterable[int], folder: Path | None = None) -> None:
+        """Announce every member that will be read.
+
+        Args:
+            numbers: Of those members.
+            folder: Takes large ones that must wait for their turn.
+        """
         ...
 
     def read(self, member: Member) -> bytes:
@@ -71,6 +95,10 @@ class Archive(Protocol):
         Raises:
             BadPicture: It is damaged, encrypted or too large.
         """
+        ...
+
+    def spool(self, member: Member, folder: Path | None) -> bytes | IO[bytes]:
+        """As `read`, but a large content comes as a file without a name in the folder."""
         ...
 
     def close(self) -> None:
@@ -87,25 +115,33 @@ class SniffRule(Protocol):
 def open_archive(path: Path) -> Archive | None:
     """Return the archive at a path, or None where the file is none."""
     with path.open("rb") as stream:
-        beginning = stream.read(512)
+        beginning = stream.read(ARCHIVE_MAGIC_BYTES)
+        status = os.fstat(stream.fileno())
+    stamp = f"{status.st_size}-{status.st_mtime_ns}"
+    return archive_from(ArchiveSource(path.name, str(path), lambda: path.open("rb"), stamp), beginning)
+
+
+def archive_from(source: ArchiveSource, beginning: bytes) -> Archive | None:
+    """Return an archive by its first 512 bytes, or None where they are those of none."""
     if beginning.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return ZipArchive(path)
+        return ZipArchive(source)
     if beginning[257:262] == b"ustar" or beginning.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")):
-        return TarArchive(path)
+        return TarArchive(source)
     return None
 
 
-def archive_stem(path: Path) -> str:
-    """Return the file's name without what says that it is an archive: `photos.tar.gz` → `photos`."""
-    return _ENDINGS.sub("", path.name) or path.name
+def archive_stem(name: str) -> str:
+    """Return a file's name without what says that it is an archive: `photos.tar.gz` → `photos`."""
+    return _ENDINGS.sub("", name) or name
 
 
 class ZipArchive:
     """A zip file; members are read in any order."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, source: ArchiveSource) -> None:
+        self.source = source
         self._zip: zipfile.ZipFile | None = None
+        self._stream: IO[bytes] | None = None
         self._lock = threading.Lock()
 
     def members(self, sniff: SniffRule) -> Iterator[Member]:
@@ -126,31 +162,39 @@ class ZipArchive:
                     continue
             yield Member(name, number, entry.file_size, f"{entry.CRC:08x}-{entry.file_size}", beginning, problem)
 
-    def expect(self, numbers: Iterable[int]) -> None:
+    def expect(self, numbers: Iterable[int], folder: Path | None = None) -> None:
         """Announce what will be read. See `Archive`."""
 
     def read(self, member: Member) -> bytes:
+        """Return the content of a member. See `Archive`."""
+        return _bytes(self.spool(member, None))
+
+    def spool(self, member: Member, folder: Path | None) -> bytes | IO[bytes]:
         """Return the content of a member. See `Archive`."""
         _check_size(member)
         archive = self._opened()
         try:
             with archive.open(archive.infolist()[member.number]) as stream:
-                return stream.read()
+                return spooled(stream, folder)
+        except TooLarge:
+            raise BadPicture(_too_large(member)) from None
         except _BROKEN as error:
             raise BadPicture(f"It cannot be read from the archive: {error}.") from error
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            if self._zip is not None:
-                self._zip.close()
-            self._zip = None
+            for opened in (self._zip, self._stream):
+                if opened is not None:
+                    opened.close()
+            self._zip = self._stream = None
 
     def _opened(self) -> zipfile.ZipFile:
         with self._lock:
             if self._zip is None:
                 try:
-                    self._zip = zipfile.ZipFile(self.path)
+                    self._stream = self.source.open()
+                    self._zip = zipfile.ZipFile(self._stream)
                 except _BROKEN as error:
                     raise BadPicture(f"The zip file is damaged or cut short: {error}.") from error
             return self._zip
@@ -159,16 +203,17 @@ class ZipArchive:
 class TarArchive:
     """A tar file, plain or compressed; read from the front as a stream."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, source: ArchiveSource) -> None:
+        self.source = source
         self._lock = threading.Lock()
         self._wanted: set[int] = set()
-        self._held: dict[int, bytes | BadPicture] = {}
+        self._folder: Path | None = None
+        self._held: dict[int, bytes | IO[bytes] | BadPicture] = {}
         self._stream: Iterator[tuple[int, tarfile.TarInfo, tarfile.TarFile]] | None = None
+        self._position = 0
 
     def members(self, sniff: SniffRule) -> Iterator[Member]:
         """Yield its files in order. See `Archive`."""
-        status = self.path.stat()
         for number, entry, archive in self._entries():
             if entry.isdir():
                 continue
@@ -176,17 +221,25 @@ class TarArchive:
             problem = "" if entry.isreg() else "It is a link or a device inside the archive, not a file."
             if not problem and sniff(entry.name):
                 beginning = _extract(archive, entry, MAGIC_BYTES)
-            stamp = f"{entry.size}-{int(entry.mtime)}-{status.st_size}-{status.st_mtime_ns}"
+            whole = self.source.stamp
+            stamp = f"{entry.size}-{int(entry.mtime)}-{whole}" if whole else ""
             yield Member(entry.name, number, entry.size, stamp, beginning, problem)
 
-    def expect(self, numbers: Iterable[int]) -> None:
+    def expect(self, numbers: Iterable[int], folder: Path | None = None) -> None:
         """Announce what will be read. See `Archive`."""
         with self._lock:
             self._wanted = set(numbers)
+            self._folder = folder
             self._held = {}
-            self._stream = None
+            if self._position > min(self._wanted, default=0):
+                # Otherwise what is wanted lies ahead, and reading goes on from here.
+                self._stream = None
 
     def read(self, member: Member) -> bytes:
+        """Return the content of a member. See `Archive`."""
+        return _bytes(self.spool(member, self._folder))
+
+    def spool(self, member: Member, folder: Path | None) -> bytes | IO[bytes]:
         """Return the content of a member. See `Archive`.
 
         What other threads are about to ask for is held on the way; `expect` says what that can be.
@@ -194,14 +247,16 @@ class TarArchive:
         _check_size(member)
         with self._lock:
             if self._stream is None:
-                self._stream = self._entries()
+                self._stream, self._position = self._entries(), 0
             while member.number not in self._held:
+                position, self._position = self._position, sys.maxsize
                 try:
                     number, entry, archive = next(self._stream)
                 except StopIteration:
                     raise BadPicture("It is not in the archive any more.") from None
+                self._position = position + 1
                 if number in self._wanted:
-                    self._held[number] = self._content(archive, entry)
+                    self._held[number] = self._content(archive, entry, folder)
             content = self._held.pop(member.number)
             self._wanted.discard(member.number)
         if isinstance(content, BadPicture):
@@ -214,18 +269,26 @@ class TarArchive:
             self._stream = None
             self._held = {}
 
-    def _content(self, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes | BadPicture:
+    def _content(
+        self, archive: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path | None
+    ) -> bytes | IO[bytes] | BadPicture:
+        stream = archive.extractfile(entry)
+        if stream is None:
+            return BadPicture("It is no file.")
+        if entry.size > FILE_LIMIT:
+            return BadPicture(f"It is larger than {FILE_LIMIT >> 30} GiB: {entry.size} bytes.")
         try:
-            content = _extract(archive, entry, entry.size)
+            content = spooled(stream, folder)
         except _BROKEN as error:
             return BadPicture(f"It cannot be read from the archive: {error}.")
-        if len(content) != entry.size:
-            return BadPicture(f"The archive is cut short: {len(content)} of its {entry.size} bytes are there.")
+        size = len(content) if isinstance(content, bytes) else os.fstat(content.fileno()).st_size
+        if size != entry.size:
+            return BadPicture(f"The archive is cut short: {size} of its {entry.size} bytes are there.")
         return content
 
     def _entries(self) -> Iterator[tuple[int, tarfile.TarInfo, tarfile.TarFile]]:
         try:
-            with tarfile.open(self.path, "r|*") as archive:
+            with self.source.open() as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
                 for number, entry in enumerate(archive):
                     yield number, entry, archive
                     # The list of all members seen so far would grow without end, and is of no use in a stream.
@@ -241,7 +304,19 @@ def _extract(archive: tarfile.TarFile, entry: tarfile.TarInfo, size: int) -> byt
 
 def _check_size(member: Member) -> None:
     if member.size > FILE_LIMIT:
-        raise BadPicture(f"It is larger than {FILE_LIMIT >> 30} GiB: {member.size} bytes.")
+        raise BadPicture(_too_large(member))
+
+
+def _too_large(member: Member) -> str:
+    return f"It is larger than {FILE_LIMIT >> 30} GiB: {member.size} bytes."
+
+
+def _bytes(content: bytes | IO[bytes]) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    with content:
+        content.seek(0)
+        return content.read()
 
 
 def _zip_name(entry: zipfile.ZipInfo) -> str:

@@ -13,7 +13,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +21,13 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from gantk.atomic_files import remove_leftovers, write_bytes
 from gantk.errors import InternalError, RunFailed
+from gantk.inference.destination import companion
+from gantk.inference.inputs import PictureInput
 from gantk.inference.job_plan import JobPlan, Task
-from gantk.inference.job_progress import JobProgress, shown_progress
-from gantk.inference.job_records import FAILURES, JobRecords
+from gantk.inference.job_progress import JobProgress, shown_job
+from gantk.inference.job_records import Records
 from gantk.inference.picture import BadPicture
+from gantk.inference.record_files import FAILURES
 from gantk.wording import counted
 
 if TYPE_CHECKING:
@@ -81,7 +84,7 @@ class JobSummary:
         ignored: Files in folders and archives that are no pictures.
         megapixels: Of the inputs done, in 10⁶ pixels.
         seconds: Time taken.
-        output: The output folder.
+        output: The output folder, or archive.
         reasons: Label and reason of each failed input.
     """
 
@@ -117,12 +120,13 @@ class JobSummary:
 
 def run_job(
     plan: JobPlan,
-    records: JobRecords,
+    records: Records,
     process: PictureProcess[Any, Any] | TiledProcess,
     *,
     settings: Mapping[str, Any],
     progress: bool = False,
     threads: int | None = None,
+    max_pixels: int = 1 << 62,
     job: type[PictureJob] | None = None,
 ) -> JobSummary:
     """Run a job to its end, however many of its inputs fail.
@@ -134,6 +138,7 @@ def run_job(
         settings: What, beside an input, decides its result; recorded with every output.
         progress: Show a bar on a terminal, log lines elsewhere.
         threads: Threads that decode and encode; by default one for each core, four at most.
+        max_pixels: Pictures of more will fail: no work for the progress to count.
         job: How pictures are brought to the process; by default in batches of whole pictures.
 
     Raises:
@@ -143,11 +148,12 @@ def run_job(
     """
     records.open()
     try:
-        with shown_progress(len(plan.tasks), show=progress) as display:
+        with shown_job(plan.tasks, max_pixels=max_pixels, show=progress) as display:
             kind = job or PictureJob
             threads = threads or min(4, os.cpu_count() or 1)
             summary = kind(plan, records, process, settings, display, threads).run()
         records.complete()
+        records.output.finish(plan.order, records.done)
     finally:
         records.close()
     if summary.inputs != summary.done + summary.skipped + summary.failed:
@@ -179,7 +185,7 @@ class PictureJob:
     def __init__(
         self,
         plan: JobPlan,
-        records: JobRecords,
+        records: Records,
         process: Any,
         settings: Mapping[str, Any],
         display: JobProgress,
@@ -191,7 +197,7 @@ class PictureJob:
         self.settings = dict(settings)
         self.display = display
         self.threads = threads
-        self.summary = JobSummary(inputs=plan.inputs, output=records.folder, ignored=plan.ignored)
+        self.summary = JobSummary(inputs=plan.inputs, output=records.output.path, ignored=plan.ignored)
         self.waiting: dict[Hashable, list[tuple[Task, Decoded]]] = {}
         self.waiting_pixels = 0
         self.ahead: deque[tuple[Task, Future[Decoded | Unchanged]]] = deque()
@@ -199,14 +205,8 @@ class PictureJob:
 
     def run(self) -> JobSummary:
         began = time.monotonic()
-        for output in self.records.started:
-            remove_leftovers(self.records.folder / output)
-        self._announce_archives()
-        for task in self.plan.skipped:
-            self.summary.skipped += 1
-            self.records.failed.pop(task.picture.label, None)
-        for task, reason in self.plan.failed:
-            self._fail(task, reason)
+        self._begin()
+        announce_archives((task.picture for task in self.plan.tasks), self.records.folder)
         pool = ThreadPoolExecutor(self.threads, thread_name_prefix="gantk-pictures")
         try:
             for task, decoded in self._decoded_ahead(pool):
@@ -225,13 +225,15 @@ class PictureJob:
         self.summary.seconds = time.monotonic() - began
         return self.summary
 
-    def _announce_archives(self) -> None:
-        wanted: dict[int, tuple[Any, list[int]]] = {}
-        for task in self.plan.tasks:
-            if task.picture.archive is not None:
-                wanted.setdefault(id(task.picture.archive), (task.picture.archive, []))[1].append(task.picture.number)
-        for archive, numbers in wanted.values():
-            archive.expect(numbers)
+    def _begin(self) -> None:
+        """Sweep up after a job that was killed, and note what needs no work."""
+        for output in self.records.started:
+            remove_leftovers(self.records.folder / output)
+        for task in self.plan.skipped:
+            self.summary.skipped += 1
+            self.records.failed.pop(task.picture.label, None)
+        for task, reason in self.plan.failed:
+            self._note_failure(task, reason)
 
     def _decoded_ahead(self, pool: ThreadPoolExecutor) -> Iterator[tuple[Task, Decoded | Unchanged | BaseException]]:
         """Decode in threads, a few pictures ahead, and yield in order."""
@@ -262,8 +264,9 @@ class PictureJob:
             assert task.known is not None
             self.records.finish({**task.known, "input": task.picture.label, "stamp": task.picture.stamp})
             self.summary.skipped += 1
-            self.display.advance()
+            self.display.ended(task)
             return
+        self.display.found(task, self.process.pixels(decoded.picture))
         key = self.process.group(decoded.picture)
         group = self.waiting.setdefault(key, [])
         group.append((task, decoded))
@@ -290,6 +293,7 @@ class PictureJob:
             if isinstance(result, BadPicture):
                 self._fail(task, result.message)
                 continue
+            self.display.worked(task, self.process.pixels(decoded.picture))
             self._settle(2 * self.threads)
             self.records.start(task.output)
             future = pool.submit(self._encode, task, result, decoded.sha256)
@@ -332,7 +336,7 @@ class PictureJob:
             self.records.finish(future.result())
             self.summary.done += 1
             self.summary.megapixels += pixels / 1e6
-            self.display.advance(pixels)
+            self.display.ended(task, pixels)
         elif isinstance(error, BadPicture):
             self._fail(task, error.message)
         elif isinstance(error, OSError) and error.errno not in _STOPPING:
@@ -353,6 +357,10 @@ class PictureJob:
                     self._record(future)
 
     def _fail(self, task: Task, reason: str) -> None:
+        self._note_failure(task, reason)
+        self.display.ended(task)
+
+    def _note_failure(self, task: Task, reason: str) -> None:
         logger.warning("%s: %s", task.picture.label, reason)
         self.summary.failed += 1
         self.summary.reasons.append((task.picture.label, reason))
@@ -365,7 +373,16 @@ class PictureJob:
                 "settings": self.settings,
             }
         )
-        self.display.advance()
+
+
+def announce_archives(pictures: Iterable[PictureInput], folder: Path | None = None) -> None:
+    """Tell the archives which of their members will be read."""
+    wanted: dict[int, tuple[Any, list[int]]] = {}
+    for picture in pictures:
+        if picture.archive is not None:
+            wanted.setdefault(id(picture.archive), (picture.archive, []))[1].append(picture.number)
+    for archive, numbers in wanted.values():
+        archive.expect(numbers, folder)
 
 
 def reading_problem(error: BaseException) -> str:
@@ -385,4 +402,4 @@ def reading_problem(error: BaseException) -> str:
 
 def failures_file(output: Path) -> Path:
     """Return the file that tells which inputs failed and why."""
-    return output / FAILURES
+    return companion(output, FAILURES)

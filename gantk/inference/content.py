@@ -1,4 +1,4 @@
-"""The bytes of an input: in memory, or, of a large file, where they lie."""
+"""The bytes of an input: in memory, or, of a large one, in a file."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from gantk.inference.inputs import PictureInput
+from gantk.inference.picture import BadPicture
+from gantk.inference.picture_input import PictureInput
+from gantk.inference.spooling import FILE_LIMIT, IN_MEMORY, SharedFile
 
-_IN_MEMORY = 32 << 20
 _BLOCK = 1 << 20
 
 
@@ -22,43 +23,69 @@ class Content:
         sha256: Of the bytes, in hex.
         size: How many there are.
         held: The bytes, where they are in memory.
-        path: The file, where they are not.
+        path: The file, where they are in one that the user knows.
+        file: The open file without a name, where they are in none of both.
     """
 
     sha256: str
     size: int
     held: bytes | None = None
     path: Path | None = None
+    file: IO[bytes] | None = None
 
     def open(self) -> IO[bytes]:
-        """Return a new stream from the first byte on. Raises `OSError`."""
+        """Return a new stream from the first byte on; one may be read in each thread. Raises `OSError`."""
         if self.held is not None:
             return io.BytesIO(self.held)
+        if self.file is not None:
+            return io.BufferedReader(SharedFile(self.file))
         assert self.path is not None
         return self.path.open("rb")
 
     def read(self) -> bytes:
-        """Return the bytes. Raises `OSError`."""
+        """Return the bytes.
+
+        Raises:
+            BadPicture: They are more than 2 GiB.
+            OSError: They cannot be read.
+        """
         if self.held is not None:
             return self.held
-        assert self.path is not None
-        return self.path.read_bytes()
+        if self.size > FILE_LIMIT:
+            raise BadPicture(too_large(self.size))
+        with self.open() as stream:
+            return stream.read()
 
 
-def content_of(picture: PictureInput) -> Content:
-    """Read an input; one that is a file of more than 32 MB only to compute its checksum.
+def too_large(size: int) -> str:
+    """Return why a file of so many bytes cannot be read into the memory."""
+    return f"It is larger than {FILE_LIMIT >> 30} GiB, and cannot be read in rows: {size} bytes."
 
-    What lies in an archive is held in memory, whatever its size.
+
+def content_of(picture: PictureInput, folder: Path | None = None) -> Content:
+    """Read an input; one of more than 32 MB only to compute its checksum, where it can be read again.
+
+    Args:
+        picture: The input.
+        folder: Takes the content of a large one that lies in an archive or behind a URL, in a file without a name;
+            without a folder it is held in memory.
 
     Raises:
         BadPicture, OSError: It cannot be read.
     """
-    if picture.path is None or picture.path.stat().st_size <= _IN_MEMORY:
-        held = picture.read()
-        return Content(hashlib.sha256(held).hexdigest(), len(held), held=held)
+    if picture.path is not None and picture.path.stat().st_size > IN_MEMORY:
+        with picture.path.open("rb") as stream:
+            return Content(*_checksum(stream), path=picture.path)
+    read = picture.read() if folder is None or picture.spool is None else picture.spool(folder)
+    if isinstance(read, bytes):
+        return Content(hashlib.sha256(read).hexdigest(), len(read), held=read)
+    with io.BufferedReader(SharedFile(read)) as stream:
+        return Content(*_checksum(stream), file=read)
+
+
+def _checksum(stream: IO[bytes]) -> tuple[str, int]:
     checksum, size = hashlib.sha256(), 0
-    with picture.path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            checksum.update(block)
-            size += len(block)
-    return Content(checksum.hexdigest(), size, path=picture.path)
+    while block := stream.read(_BLOCK):
+        checksum.update(block)
+        size += len(block)
+    return checksum.hexdigest(), size

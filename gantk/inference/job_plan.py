@@ -12,12 +12,14 @@ from typing import Any
 
 from gantk.errors import UsageError
 from gantk.inference.archives import fitting_name
+from gantk.inference.destination import JobOutput
 from gantk.inference.inputs import SUFFIXES, Discovery, PictureInput, discover
-from gantk.inference.job_records import FAILURES, MANIFEST, JobRecords
+from gantk.inference.job_records import JobRecords
 from gantk.inference.picture import FORMATS
+from gantk.inference.record_files import FAILURES, MANIFEST
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Task:
     """One input to be done.
 
@@ -42,12 +44,14 @@ class JobPlan:
         skipped: Done by an earlier job, unchanged since.
         failed: Inputs that fail without being tried, each with its reason.
         ignored: Files in folders and archives that are no pictures.
+        order: The names of all results, failed ones too, in the order of the inputs.
     """
 
     tasks: list[Task] = field(default_factory=list)
     skipped: list[Task] = field(default_factory=list)
     failed: list[tuple[Task, str]] = field(default_factory=list)
     ignored: int = 0
+    order: list[str] = field(default_factory=list)
 
     @property
     def inputs(self) -> int:
@@ -81,21 +85,9 @@ _SUFFIXES_OF = {
 }
 
 
-def output_folder(output: str | Path) -> Path:
-    """Return the folder that results go to.
-
-    Raises:
-        UsageError: There is a file of that name.
-    """
-    folder = Path(output)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"The output must be a folder. Received: {folder}, a file")
-    return folder
-
-
 def discover_and_plan(
     inputs: Iterable[str | Path | PictureInput],
-    folder: Path,
+    output: JobOutput,
     *,
     form: str | None,
     settings: Mapping[str, Any],
@@ -107,7 +99,7 @@ def discover_and_plan(
 
     Args:
         inputs: As for `gantk.inference.inputs.discover`.
-        folder: The output folder.
+        output: What the job writes to (`gantk.inference.destination.destination_for`).
         form: As for `plan_job`, like all that follows.
         settings: What, beside an input, decides its result.
         overwrite: Do everything again.
@@ -115,14 +107,14 @@ def discover_and_plan(
         suffix: Comes behind the names of the results.
 
     Returns:
-        The inputs, which the caller closes, the records of the folder, not open yet, and the plan.
+        The inputs, which the caller closes, the records of the output, not open yet, and the plan.
 
     Raises:
         UsageError: An input does not exist, there is none, or a result would replace one.
     """
-    found = discover(inputs, folder)
+    found = discover(inputs, output)
     try:
-        records = JobRecords(folder)
+        records = JobRecords(output)
         plan = plan_job(
             found,
             records,
@@ -170,10 +162,12 @@ def plan_job(
         task = Task(picture, output_name(picture.name, form, suffix))
         target = records.folder / task.output
         key = task.output if case_matters else unicodedata.normalize("NFC", task.output).casefold()
-        if picture.problem:
-            plan.failed.append((task, picture.problem))
+        plan.order.append(task.output)
+        problem = picture.problem or records.output.problem(task.output)
+        if problem:
+            plan.failed.append((task, problem))
             continue
-        if task.output in (MANIFEST, FAILURES):
+        if task.output in (MANIFEST, FAILURES) or task.output in records.output.reserved:
             plan.failed.append((task, "Its result would replace a record of this job."))
             continue
         if key in taken:
@@ -188,14 +182,17 @@ def plan_job(
                 f"A result must not replace an input. Received: {picture.label}, whose result would be {target}",
                 hint="Choose another folder with -o.",
             )
-        _decide(plan, task, there, records, settings, overwrite, retry_failures)
+        size = records.output.size(task.output)
+        if size is None:
+            records.forget(task.output)
+        _decide(plan, task, size, records, settings, overwrite, retry_failures)
     return plan
 
 
 def _decide(
     plan: JobPlan,
     task: Task,
-    there: os.stat_result | None,
+    size: int | None,
     records: JobRecords,
     settings: Mapping[str, Any],
     overwrite: bool,
@@ -206,12 +203,7 @@ def _decide(
     failure = records.failed.get(task.picture.label)
     if overwrite:
         plan.tasks.append(task)
-    elif (
-        record is not None
-        and record.get("settings") == settings
-        and there is not None
-        and there.st_size == record.get("bytes")
-    ):
+    elif record is not None and record.get("settings") == settings and size is not None and size == record.get("bytes"):
         if stamp and record.get("stamp") == stamp:
             plan.skipped.append(task)
         else:
@@ -224,7 +216,7 @@ def _decide(
         and failure.get("settings") == settings
     ):
         plan.failed.append((task, str(failure.get("reason", ""))))
-    elif record is None and task.output not in records.started and there is not None:
+    elif record is None and task.output not in records.started and size is not None:
         plan.failed.append(
             (
                 task,

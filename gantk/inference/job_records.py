@@ -9,31 +9,73 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
-from gantk.atomic_files import write_bytes
 from gantk.errors import RunFailed
+from gantk.inference.destination import FolderOutput, JobOutput
+from gantk.inference.record_files import FAILURES, MANIFEST, encoded, read_lines, write_lines
 
-MANIFEST = "manifest.jsonl"
-FAILURES = "failures.jsonl"
+WORKERS = ".gantk-workers"
+"""Folder inside a job's folder, where worker processes note what they have done (`gantk.inference.distributed`)."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+class Records(Protocol):
+    """What a job needs of its records. See `JobRecords`."""
+
+    output: JobOutput
+    folder: Path
+    done: dict[str, dict[str, Any]]
+    started: set[str]
+    failed: dict[str, dict[str, Any]]
+
+    def open(self) -> None:
+        """Begin to write."""
+        ...
+
+    def start(self, output: str) -> None:
+        """Note that an output is about to be written."""
+        ...
+
+    def finish(self, record: Mapping[str, Any]) -> None:
+        """Note that an output is there."""
+        ...
+
+    def fail(self, record: Mapping[str, Any]) -> None:
+        """Note that an input has no output."""
+        ...
+
+    def complete(self) -> None:
+        """Note that the job has ended."""
+        ...
+
+    def close(self) -> None:
+        """Write no more."""
+        ...
+
+
 class JobRecords:
-    """The records of one output folder.
+    """The records of one output.
+
+    Args:
+        output: What the job writes to; a path is that of a folder.
 
     Attributes:
+        output: What the job writes to.
+        folder: Where results and records lie while it runs.
         done: The line of each finished output, by its path in the folder.
         started: Outputs that a job began and has no line for.
         failed: The line of each input that failed and has not succeeded since, by its label.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, output: Path | JobOutput) -> None:
+        self.output: JobOutput = FolderOutput(output) if isinstance(output, Path) else output
+        self.folder = self.output.folder
         self.done: dict[str, dict[str, Any]] = {}
         self.started: set[str] = set()
         self.failed: dict[str, dict[str, Any]] = {}
@@ -41,11 +83,14 @@ class JobRecords:
         self._manifest: IO[bytes] | None = None
         self._failures: IO[bytes] | None = None
         self._seen = self._signature()
-        for line in _lines(folder / MANIFEST):
+        for line in read_lines(self.output.records(MANIFEST)):
             self._take(line)
-        for line in _lines(folder / FAILURES):
+        for line in read_lines(self.output.records(FAILURES)):
             if isinstance(line.get("input"), str):
                 self.failed[line["input"]] = line
+        for path in self._left_by_workers():
+            for line in read_lines(path):
+                self._take_from_worker(line)
 
     def open(self) -> None:
         """Make the folder and begin to write.
@@ -62,8 +107,10 @@ class JobRecords:
                     hint="Run the same command again: it continues from there.",
                 )
             # Beginning afresh also drops half a line that a killed job may have left.
-            self._write_manifest(with_started=True)
+            # The manifest comes last: where it is, the folder's records are whole.
             self._write_failures()
+            self._write_manifest(with_started=True)
+            shutil.rmtree(self.folder / WORKERS, ignore_errors=True)
             self._manifest = (self.folder / MANIFEST).open("ab")
             self._failures = (self.folder / FAILURES).open("ab")
         except OSError as error:
@@ -91,6 +138,10 @@ class JobRecords:
         self.failed[record["input"]] = dict(record)
         self._append(self._failures, record)
 
+    def forget(self, output: str) -> None:
+        """Drop what is known of an output that is not there any more."""
+        self.done.pop(output, None)
+
     def complete(self) -> None:
         """Leave one line for each output and for each failed input, in order; no failures, no `failures.jsonl`."""
         self._write_manifest(with_started=False)
@@ -110,13 +161,29 @@ class JobRecords:
 
     def _signature(self) -> list[tuple[int, int, int] | None]:
         found: list[tuple[int, int, int] | None] = []
-        for name in (MANIFEST, FAILURES):
+        names = (MANIFEST, FAILURES)
+        records = [*(self.folder / name for name in names), *(self.output.companion(name) for name in names)]
+        for path in (*records, *self._left_by_workers()):
             try:
-                status = (self.folder / name).stat()
+                status = path.stat()
                 found.append((status.st_ino, status.st_size, status.st_mtime_ns))
             except OSError:
                 found.append(None)
         return found
+
+    def _left_by_workers(self) -> list[Path]:
+        """Return what the workers of a job wrote that was killed before it had gathered it."""
+        return sorted((self.folder / WORKERS).glob("*/lines/*.jsonl"))
+
+    def _take_from_worker(self, line: dict[str, Any]) -> None:
+        if "status" in line:
+            self._take(line)
+        label = line.get("input")
+        if isinstance(label, str):
+            if line.get("status") == "done":
+                self.failed.pop(label, None)
+            elif "reason" in line:
+                self.failed[label] = line
 
     def _take(self, line: dict[str, Any]) -> None:
         output = line.get("output")
@@ -132,15 +199,15 @@ class JobRecords:
         lines: list[Mapping[str, Any]] = [self.done[output] for output in sorted(self.done)]
         if with_started:
             lines += [{"output": output, "status": "started"} for output in sorted(self.started)]
-        _write(self.folder / MANIFEST, lines)
+        write_lines(self.folder / MANIFEST, lines)
 
     def _write_failures(self) -> None:
-        _write(self.folder / FAILURES, [self.failed[label] for label in sorted(self.failed)])
+        write_lines(self.folder / FAILURES, [self.failed[label] for label in sorted(self.failed)])
 
     def _append(self, stream: IO[bytes] | None, line: Mapping[str, Any]) -> None:
         assert stream is not None, "JobRecords.open comes first"
         try:
-            stream.write(_encoded(line))
+            stream.write(encoded(line))
             stream.flush()
         except OSError as error:
             if error.errno in _FULL:
@@ -149,33 +216,6 @@ class JobRecords:
                     hint="Free some space, then run the same command again: it continues.",
                 ) from error
             raise
-
-
-def _lines(path: Path) -> Iterable[dict[str, Any]]:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return
-    for text in content.splitlines():
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            # The last line of a killed job; what it told is found out anew.
-            continue
-        if isinstance(line, dict):
-            yield line
-
-
-def _write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
-    write_bytes(path, b"".join(_encoded(line) for line in lines))
-
-
-def _encoded(line: Mapping[str, Any]) -> bytes:
-    try:
-        return (json.dumps(line, ensure_ascii=False) + "\n").encode("utf-8")
-    except UnicodeEncodeError:
-        # A file name that is no UTF-8: JSON's escapes hold it, and Python reads them back as the same name.
-        return (json.dumps(line) + "\n").encode("ascii")
 
 
 def _locked(folder: Path) -> int:
@@ -190,4 +230,10 @@ def _locked(folder: Path) -> int:
     except OSError:
         # A file system without locks (some network ones): two jobs at once are then the user's affair.
         pass
+    if not os.path.lexists(folder) or not os.path.samestat(os.fstat(descriptor), os.stat(folder)):
+        # The folder of a job into an archive, which has ended meanwhile.
+        os.close(descriptor)
+        raise RunFailed(
+            f"Another job has just written to {folder}.", hint="Run the same command again: it continues from there."
+        )
     return descriptor

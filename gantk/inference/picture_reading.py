@@ -162,6 +162,7 @@ def _decoded(image: ImageFile.ImageFile, kind: str, content: bytes, notes: tuple
     # Pillow turns TIFF pixels upright while loading, and only those, and then forgets what they were like. Of a PNG,
     # asking for EXIF data loads the pixels, since it may come after them.
     exif, orientation = read_exif(image, kind) if kind == "tiff" else (None, 1)
+    turned = kind == "tiff" and image.getexif().get(ORIENTATION, 1) in range(5, 9)
     icc_profile = image.info.get("icc_profile") or None
     stored = raw_modes(image)
     deep = read_deep_pixels(image, kind, lambda: READERS[kind](io.BytesIO(content)), content)
@@ -181,7 +182,8 @@ def _decoded(image: ImageFile.ImageFile, kind: str, content: bytes, notes: tuple
     if orientation != 1:
         colour = upright(colour, orientation)
         alpha = None if alpha is None else upright(alpha, orientation)
-        dpi = dpi[::-1] if dpi and orientation >= 5 else dpi
+    # A resolution is that of the rows and columns as stored.
+    dpi = dpi[::-1] if dpi and (turned or orientation >= 5) else dpi
     return Picture(
         colour=np.ascontiguousarray(colour),
         alpha=None if alpha is None else np.ascontiguousarray(alpha),

@@ -89,7 +89,7 @@ class TiledJob(PictureJob):
             self._writers.shutdown(wait=True)
 
     def _decode(self, task: Task) -> Decoded | Unchanged:
-        content = content_of(task.picture)
+        content = content_of(task.picture, self.records.folder)
         if task.known is not None and task.known.get("sha256") == content.sha256:
             return Unchanged(content.sha256)
         return Decoded(self.process.open(content), content.sha256)
@@ -99,6 +99,7 @@ class TiledJob(PictureJob):
             super()._take(task, decoded, pool)
             return
         work = _InWork(task, decoded.picture, decoded.sha256)
+        self.display.found(task, self.process.pixels(decoded.picture))
         large = self.process.is_large(decoded.picture)
         while large and sum(other.queue is not None for other in self._in_work.values()) >= _LARGE_AT_ONCE:
             # Each holds a thread and the rows in work.
@@ -146,6 +147,9 @@ class TiledJob(PictureJob):
             result.owner.place(result)
         except WriterStopped:
             result.owner.fail(BadPicture("Its result cannot be written."))
+        work = self._in_work.get(result.owner)
+        if work is not None:
+            self.display.worked(work.task, result.tile.core_pixels // result.owner.planes)
         self._end_if_done(result.owner, pool)
 
     def _end_if_done(self, assembly: PictureAssembly, pool: ThreadPoolExecutor) -> None:

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gantk.artifacts import Bundle
-from gantk.errors import GantkError, RunFailed, UsageError
+from gantk.errors import GantkError
 from gantk.inference.batch_job import JobSummary, run_job
+from gantk.inference.destination import destination_for
 from gantk.inference.inputs import Discovery, PictureInput
-from gantk.inference.job_plan import JobPlan, discover_and_plan, output_folder
+from gantk.inference.job_plan import JobPlan, discover_and_plan
 from gantk.inference.job_records import JobRecords
-from gantk.inference.picture import FORMATS, BadPicture, Picture
+from gantk.inference.network_failures import NetworkFailures
+from gantk.inference.option_checks import check_format, check_range
+from gantk.inference.picture import BadPicture, Picture
 from gantk.inference.picture_reading import read_picture
 from gantk.inference.picture_writing import Encoding, encode_picture
 
@@ -31,7 +34,6 @@ MAX_PIXELS = 16 << 20
 """Largest picture translated unless told otherwise: 4096 × 4096. A network needs about a kilobyte a pixel or more."""
 _BATCH_PIXELS = 1 << 20
 """Larger batches gain nothing, and their feature maps fill the memory."""
-_HOPELESS = 3
 _SURELY_FITS = 1 << 20
 
 
@@ -54,13 +56,10 @@ class TranslationOptions:
     max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
-        if self.format is not None and self.format not in FORMATS:
-            raise UsageError(f"The format must be one of {', '.join(FORMATS)}. Received: {self.format!r}")
-        for name, value, most in (("quality", self.quality, 100), ("batch_size", self.batch_size, 1 << 20)):
-            if not 1 <= value <= most:
-                raise UsageError(f"{name} must be 1 to {most}. Received: {value}")
-        if self.max_pixels < 1:
-            raise UsageError(f"max_pixels must be at least 1. Received: {self.max_pixels}")
+        check_format(self.format)
+        check_range("quality", self.quality, 1, 100)
+        check_range("batch_size", self.batch_size, 1, 1 << 20)
+        check_range("max_pixels", self.max_pixels, 1)
 
     def settings(self, bundle: Bundle) -> dict[str, Any]:
         """Return what, beside an input, decides its result."""
@@ -115,8 +114,9 @@ def translate(
         bundle: The model.
         inputs: Files, folders, patterns and archives (see `gantk.inference.inputs.discover`), or inputs made by a
             program.
-        output: The output folder. Beside the pictures it receives `manifest.jsonl`, a line for each result with
-            its input, and `failures.jsonl`, a line for each input that failed.
+        output: The output folder, or an archive (`gantk.inference.archive_output`). Beside the pictures it receives
+            `manifest.jsonl`, a line for each result with its input, and `failures.jsonl`, a line for each input that
+            failed.
         direction: As `TranslationOptions`, like the next four.
         format: Of the results.
         quality: Of JPEG and WebP.
@@ -149,6 +149,7 @@ def translate(
             settings=options.settings(bundle),
             progress=progress,
             threads=threads,
+            max_pixels=max_pixels,
         )
     finally:
         found.close()
@@ -162,10 +163,10 @@ def _planned(
     overwrite: bool,
     retry_failures: bool,
 ) -> tuple[Discovery, JobRecords, JobPlan]:
-    folder = output_folder(output)
+    target = destination_for(output, overwrite=overwrite)
     return discover_and_plan(
         inputs,
-        folder,
+        target,
         form=options.format,
         settings=options.settings(bundle),
         overwrite=overwrite,
@@ -190,8 +191,7 @@ class _Translation:
         self._options = options
         self._encoding = Encoding(format=options.format, quality=options.quality)
         self._channels = bundle.metadata.networks[self._direction].input_channels
-        self._succeeded = False
-        self._failures = 0
+        self._failures = NetworkFailures()
         self._bytes_per_pixel: float | None = None
 
     @property
@@ -230,7 +230,7 @@ class _Translation:
             if len(pictures) > 1:
                 return [self.run([picture])[0] for picture in pictures]
             return [self._refused(pictures[0], error)]
-        self._succeeded = True
+        self._failures.succeeded()
         return [
             (picture.picture, output)
             if np.isfinite(output).all()
@@ -273,14 +273,7 @@ class _Translation:
         size = f"{picture.picture.width} × {picture.picture.height} pixels"
         if isinstance(error, OutOfMemory):
             return BadPicture(f"There is not enough memory for the network on {size}. Make the picture smaller.")
-        self._failures += 1
-        reason = " ".join(str(error).split()) or type(error).__name__
-        if not self._succeeded and self._failures >= _HOPELESS:
-            raise RunFailed(
-                f"The network failed on every one of the first {_HOPELESS} pictures. Received: {reason}",
-                hint="This is a defect of the model's plugin, or of its installation.",
-            ) from error
-        return BadPicture(f"The network failed on {size}: {reason}.")
+        return self._failures.refusal(picture, size, error)
 
 
 def _resized(alpha: NDArray[Any] | None, height: int, width: int) -> NDArray[Any] | None:

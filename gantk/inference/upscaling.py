@@ -7,7 +7,7 @@ margins are cut away, the result is that of the whole picture (`gantk.inference.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -17,8 +17,9 @@ import numpy as np
 from gantk.artifacts import Bundle
 from gantk.inference.batch_job import JobSummary, run_job
 from gantk.inference.content import Content
+from gantk.inference.destination import destination_for
 from gantk.inference.inputs import Discovery, PictureInput
-from gantk.inference.job_plan import JobPlan, discover_and_plan, output_folder
+from gantk.inference.job_plan import JobPlan, discover_and_plan
 from gantk.inference.job_records import JobRecords
 from gantk.inference.picture import BadPicture, Picture
 from gantk.inference.picture_reading import read_picture
@@ -64,7 +65,7 @@ def plan_upscaling(
     Raises:
         UsageError: As `upscale`.
     """
-    found, _, plan = _planned(bundle, inputs, output, options or UpscalingOptions(), overwrite, retry_failures)
+    found, _, plan = planned_upscaling(bundle, inputs, output, options or UpscalingOptions(), overwrite, retry_failures)
     found.close()
     return plan
 
@@ -106,7 +107,8 @@ def upscale(
         bundle: The model.
         inputs: Files, folders, patterns and archives (see `gantk.inference.inputs.discover`), or inputs made by a
             program.
-        output: The output folder. Beside the pictures it receives `manifest.jsonl` and `failures.jsonl`.
+        output: The output folder, or an archive (`gantk.inference.archive_output`). Beside the pictures it receives
+            `manifest.jsonl` and `failures.jsonl`.
         direction: As `UpscalingOptions`, like all up to `max_pixels`.
         scale: Of the results.
         tile: Largest side of a tile.
@@ -136,24 +138,25 @@ def upscale(
     options = UpscalingOptions(
         direction, scale, tile, halo, batch_size, format, suffix, quality, png_level, precision, max_pixels
     )
-    found, records, plan = _planned(bundle, inputs, output, options, overwrite, retry_failures)
+    found, records, plan = planned_upscaling(bundle, inputs, output, options, overwrite, retry_failures)
     if plan.tasks and bundle.metadata.licence:
         logger.info("the licence of the model: %s", bundle.metadata.licence)
     try:
         return run_job(
             plan,
             records,
-            Upscaling(bundle, options, Path(output)),
+            Upscaling(bundle, options, records.folder),
             settings=options.settings(bundle),
             progress=progress,
             threads=threads,
+            max_pixels=max_pixels,
             job=TiledJob,
         )
     finally:
         found.close()
 
 
-def _planned(
+def planned_upscaling(
     bundle: Bundle,
     inputs: Iterable[str | Path | PictureInput],
     output: str | Path,
@@ -161,11 +164,16 @@ def _planned(
     overwrite: bool,
     retry_failures: bool,
 ) -> tuple[Discovery, JobRecords, JobPlan]:
-    folder = output_folder(output)
+    """Find the inputs, which the caller closes, and decide what is to be done with each.
+
+    Raises:
+        UsageError: As `upscale`.
+    """
+    target = destination_for(output, overwrite=overwrite)
     options.check(bundle)
     return discover_and_plan(
         inputs,
-        folder,
+        target,
         form=options.format,
         settings=options.settings(bundle),
         overwrite=overwrite,
@@ -190,6 +198,9 @@ class Upscaling:
         bundle: The model.
         options: How.
         folder: Has room for the rows of a picture that must be turned upright.
+
+    Attributes:
+        encoding: How results are encoded.
     """
 
     def __init__(self, bundle: Bundle, options: UpscalingOptions, folder: Path) -> None:
@@ -198,7 +209,7 @@ class Upscaling:
         self._folder = folder
         self._direction = bundle.direction(options.direction)
         self._record = bundle.metadata.networks[self._direction]
-        self._encoding = Encoding(options.format, options.quality, options.png_level)
+        self.encoding = Encoding(options.format, options.quality, options.png_level)
         self._scale = float(options.scale or self._record.scale)
         self._batches: TileBatches[PictureAssembly] | None = None
         self._bytes_per_pixel = 0.0
@@ -213,13 +224,23 @@ class Upscaling:
     def open(self, content: Content) -> _Opened:
         """Read a file's header, and its pixels where they are few. See `TiledProcess`."""
         outline = outline_of(content, max_pixels=self._options.max_pixels)
-        check_size(self._encoding.format_of(outline.kind), *self._target(outline.height, outline.width))
+        self.target(outline)
         opened = _Opened(content, outline, None)
         if self.is_large(opened):
             return opened
         picture = read_picture(content.read(), max_pixels=self._options.max_pixels)
         # The file's bytes are done with.
         return _Opened(replace(content, held=b""), outline, picture)
+
+    def target(self, outline: Outline) -> tuple[int, int]:
+        """Return height and width of a result.
+
+        Raises:
+            BadPicture: Its format does not hold so many pixels on a side.
+        """
+        size = self._target(outline.height, outline.width)
+        check_size(self.encoding.format_of(outline.kind), *size)
+        return size
 
     def pixels(self, opened: _Opened) -> int:
         """Return height × width."""
@@ -255,9 +276,9 @@ class Upscaling:
         """Encode a result. See `TiledProcess`."""
         height, width = size
         if self.is_large(opened):
-            notes = encode_rows(stream, iter(strips), height, width, self._encoding)
+            notes = encode_rows(stream, iter(strips), height, width, self.encoding)
         else:
-            content, notes = encode_picture(_joined(list(strips)), self._encoding)
+            content, notes = encode_picture(joined(list(strips)), self.encoding)
             stream.write(content)
         return {"width": width, "height": height, **({"notes": list(notes)} if notes else {})}
 
@@ -342,7 +363,7 @@ class Upscaling:
                 f"{available / 1e9:.1f} GB are free. {reason}.",
                 hint="Make the picture smaller; or cut it into tiles with a smaller --halo, whose borders may show.",
             )
-        form = self._encoding.format_of(outline.kind)
+        form = self.encoding.format_of(outline.kind)
         height, width = self._target(outline.height, outline.width)
         held = 8 * height * width
         if form in _SPOOLED_FORMATS and held > available:
@@ -353,7 +374,8 @@ class Upscaling:
             )
 
 
-def _joined(strips: list[Picture]) -> Picture:
+def joined(strips: Sequence[Picture]) -> Picture:
+    """Return strips of one picture, from top to bottom, as one."""
     if len(strips) == 1:
         return strips[0]
     alphas = [strip.alpha for strip in strips if strip.alpha is not None]

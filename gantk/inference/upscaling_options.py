@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gantk.artifacts import Bundle
 from gantk.errors import UsageError
-from gantk.inference.picture import FORMATS
+from gantk.inference.option_checks import check_format, check_range
 from gantk.inference.tiling.tile_plan import smallest_side
 
 if TYPE_CHECKING:
@@ -52,24 +52,19 @@ class UpscalingOptions:
     max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
-        if self.format is not None and self.format not in FORMATS:
-            raise UsageError(f"The format must be one of {', '.join(FORMATS)}. Received: {self.format!r}")
+        check_format(self.format)
         if self.precision not in PRECISIONS:
             raise UsageError(f"The precision must be one of {', '.join(PRECISIONS)}. Received: {self.precision!r}")
         if self.scale is not None and not 0 < self.scale <= LARGEST_SCALE:
             raise UsageError(f"scale must be above 0, and {LARGEST_SCALE} at most. Received: {self.scale}")
         if "/" in self.suffix or "\0" in self.suffix:
             raise UsageError(f"The suffix must be a part of a file's name. Received: {self.suffix!r}")
-        for name, value, least, most in (
-            ("tile", self.tile, 1, 1 << 16),
-            ("halo", self.halo, 0, 1 << 15),
-            ("batch_size", self.batch_size, 1, 1 << 16),
-            ("quality", self.quality, 1, 100),
-            ("png_level", self.png_level, 0, 9),
-            ("max_pixels", self.max_pixels, 1, 1 << 62),
-        ):
-            if value is not None and not least <= value <= most:
-                raise UsageError(f"{name} must be {least} to {most}. Received: {value}")
+        check_range("tile", self.tile, 1, 1 << 16)
+        check_range("halo", self.halo, 0, 1 << 15)
+        check_range("batch_size", self.batch_size, 1, 1 << 16)
+        check_range("quality", self.quality, 1, 100)
+        check_range("png_level", self.png_level, 0, 9)
+        check_range("max_pixels", self.max_pixels, 1)
 
     def settings(self, bundle: Bundle) -> dict[str, Any]:
         """Return what, beside an input, decides its result. The size of tiles and batches does not."""

@@ -1,24 +1,20 @@
 from __future__ import annotations
 
-import importlib.util
 import io
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from gantk.artifacts import Bundle, compiled_network, load_bundle, save_bundle
+from gantk.artifacts import Bundle, compiled_network
 from gantk.artifacts.compiled_network import OutOfMemory
 from gantk.artifacts.image_translator import from_unit_range, to_unit_range
-from gantk.config.components import Component
 from gantk.errors import RunFailed, UsageError
 from gantk.inference import PictureInput, upscale, upscaling
 from gantk.inference.job_plan import output_name
@@ -26,49 +22,10 @@ from gantk.inference.picture_reading import read_picture
 from gantk.inference.rows import reading
 from gantk.inference.upscaling import plan_upscaling
 from gantk.inference.upscaling_options import UpscalingOptions
-from gantk.registry import Registry
 
 PLUGIN_FILE = Path(__file__).with_name("enlarging_generators.py")
 Make = Callable[..., Bundle]
 Encode = Callable[..., bytes]
-
-
-@pytest.fixture(scope="module")
-def enlarging_registry() -> Iterator[Registry]:
-    spec = importlib.util.spec_from_file_location("enlarging_generators", PLUGIN_FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["enlarging_generators"] = module
-    spec.loader.exec_module(module)
-    yield Registry({"enlarging": module})
-    del sys.modules["enlarging_generators"]
-
-
-@pytest.fixture(scope="module")
-def model(enlarging_registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Make:
-    folder = tmp_path_factory.mktemp("models")
-    made: dict[str, Bundle] = {}
-
-    def make(name: str = "enlarging", channels: int = 3, output_channels: int = 0, **options: Any) -> Bundle:
-        key = json.dumps([name, channels, output_channels, options], sort_keys=True)
-        if key not in made:
-            keras.utils.set_random_seed(1)
-            spec = enlarging_registry.find("generator", name)
-            component = Component(name, spec, spec.options.model_validate(options))
-            network = component.create(input_shape=(None, None, channels), output_channels=output_channels or channels)
-            path = folder / f"{len(made)}.gantk"
-            save_bundle(
-                path,
-                networks={"AtoB": network},
-                components={"AtoB": component},
-                model=name,
-                registry=enlarging_registry,
-            )
-            made[key] = load_bundle(path, registry=enlarging_registry)
-        return made[key]
-
-    return make
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ class RowFile(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outline:
     """What a file's header says.
 

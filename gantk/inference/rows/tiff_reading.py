@@ -89,15 +89,12 @@ class TiffRows:
         orientation = self._tags.get(_ORIENTATION, 1)
         self.orientation = orientation if orientation in range(1, 9) else 1
         profile = image.info.get("icc_profile") or None
-        dpi = read_dpi(image.info.get("dpi"))
         self._about = Picture(
             np.empty((0, self.width, 3), np.uint8),
             format="tiff",
             icc_profile=None if self._tags.get(_PHOTOMETRIC) == _CMYK else profile,
             exif=exif,
-            # As when it is read whole, a TIFF file's resolution is taken for that of the upright picture; and whoever
-            # turns the rows turns the resolution.
-            dpi=dpi[::-1] if dpi and self.orientation >= 5 else dpi,
+            dpi=read_dpi(image.info.get("dpi")),
             notes=notes,
         )
         self._tiled = _TILE_OFFSETS in self._tags

@@ -44,6 +44,7 @@ class PictureAssembly:
         failed: Why it has no result; None while nothing is wrong.
         complete: Whether every strip of the result has been given out.
         size: Height and width of the result.
+        planes: Results for each tile: one for each colour where the network takes one channel.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class PictureAssembly:
         self._channels = channels
         self._scale = scale
         self._colour_channels = rows.about.colour.shape[2]
-        self._planes = self._colour_channels if channels == 1 else 1
+        self.planes = self._colour_channels if channels == 1 else 1
         self._bands: deque[_Band] = deque()
         self._all_given = False
         height, width = rows.height, rows.width
@@ -145,7 +146,7 @@ class PictureAssembly:
     def _begin_band(self, rows: Span, dtype: np.dtype[Any]) -> None:
         height, width = self._rows.height, self._rows.width
         shape = (self._scale * (min(rows.stop, height) - min(rows.start, height)), self._scale * width)
-        left = (rows.stop - rows.start) * self._rule.extended(width) * self._planes
+        left = (rows.stop - rows.start) * self._rule.extended(width) * self.planes
         self._bands.append(_Band(rows, np.empty((*shape, self._colour_channels), dtype), left))
 
     def _works_of(self, tile: Tile, pixels: NDArray[Any]) -> Iterator[TileWork[PictureAssembly]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from gantk.errors import GantkError, RunFailed
+from gantk.inference.network_failures import NetworkFailures
 from gantk.inference.picture import BadPicture
 from gantk.inference.tiling.tile_plan import Tile, TileRule
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("gantk.inference")
 
 Owner = TypeVar("Owner")
-
-_HOPELESS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,9 +94,7 @@ class TileBatches(Generic[Owner]):
         self._scale = scale
         self._channels = channels
         self._waiting: dict[tuple[int, int], list[TileWork[Owner]]] = defaultdict(list)
-        self._succeeded = False
-        self._failures = 0
-        self._last_failed: Owner | None = None
+        self._failures = NetworkFailures()
 
     def add(self, work: TileWork[Owner]) -> Iterator[TileResult[Owner]]:
         """Take a tile; yield the results of the batch that it fills, if it does.
@@ -145,9 +142,11 @@ class TileBatches(Generic[Owner]):
                 for work in works:
                     yield from self._run([work], network)
             else:
-                yield _result(works[0], self._refused(works[0], error))
+                height, width = works[0].tile.shape
+                refusal = self._failures.refusal(works[0].owner, f"{height} × {width} pixels", error)
+                yield _result(works[0], refusal)
             return
-        self._succeeded = True
+        self._failures.succeeded()
         again = []
         for work, output in zip(works, outputs, strict=True):
             kept = self._core(work.tile, output)
@@ -225,19 +224,6 @@ class TileBatches(Generic[Owner]):
                 yield from self._run(batch, network)
             else:
                 yield from self._run_some(parts, network)
-
-    def _refused(self, work: TileWork[Owner], error: Exception) -> BadPicture:
-        height, width = work.tile.shape
-        if work.owner is not self._last_failed:
-            self._last_failed = work.owner
-            self._failures += 1
-        reason = " ".join(str(error).split()) or type(error).__name__
-        if not self._succeeded and self._failures >= _HOPELESS:
-            raise RunFailed(
-                f"The network failed on every one of the first {_HOPELESS} pictures. Received: {reason}",
-                hint="This is a defect of the model's plugin, or of its installation.",
-            ) from error
-        return BadPicture(f"The network failed on {height} × {width} pixels: {reason}.")
 
 
 def _parts(work: TileWork[Any], rule: TileRule) -> list[TileWork[Any]]:

@@ -164,6 +164,18 @@ class TileRule:
         for rows in spans(0, height, 0, height, side=self.tile_side(height), halo=self.margin):
             yield [Tile(rows, span) for span in columns]
 
+    def count(self, height: int, width: int) -> int:
+        """Return the number of a picture's tiles.
+
+        Args:
+            height: Rows of the picture.
+            width: Columns of the picture.
+        """
+        number = 1
+        for size in map(self.extended, (height, width)):
+            number *= len(spans(0, size, 0, size, side=self.tile_side(size), halo=self.margin))
+        return number
+
     def parts(self, tile: Tile) -> list[Tile]:
         """Cut a tile that turned out too large; its parts lie inside it, so they need no other pixels."""
         rows, columns = (
