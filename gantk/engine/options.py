@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -46,12 +46,14 @@ class OptimizerChanges(Options):
     "Added to the denominator (adam, adamw, rmsprop)."
     weight_decay: float | None = Field(None, ge=0)
     "Decoupled weight decay (adamw)."
-    gradient_clip_norm: float | None = Field(None, gt=0)
-    "Clip the global norm of the gradients to this."
+    gradient_clip_norm: float | None = Field(None, ge=0)
+    "Clip the global norm of the gradients to this; 0 clips nothing."
 
     def applied_to(self, options: OptimizerOptions) -> OptimizerOptions:
         """Return the options with these changes."""
-        changes = {name: value for name, value in self if value is not None}
+        changes: dict[str, Any] = {name: value for name, value in self if value is not None}
+        if self.gradient_clip_norm == 0:
+            changes["gradient_clip_norm"] = None
         return OptimizerOptions.model_validate({**options.model_dump(), **changes})
 
 

@@ -298,6 +298,7 @@ def test_zero_is_a_change_of_an_optimizer():
     default = OptimizerOptions(beta_1=0.9, gradient_clip_norm=2.0)
     changed = OptimizerChanges(beta_1=0.0).applied_to(default)
     assert changed == OptimizerOptions(beta_1=0.0, gradient_clip_norm=2.0)
+    assert OptimizerChanges(gradient_clip_norm=0).applied_to(default) == OptimizerOptions(beta_1=0.9)
 
 
 @pytest.mark.parametrize(

@@ -59,4 +59,4 @@ def test_layers_and_losses_are_right_on_jax() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:]
-    assert "16 passed" in done.stdout
+    assert "21 passed" in done.stdout
