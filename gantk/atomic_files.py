@@ -7,12 +7,15 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from gantk.errors import RunFailed
+
+_MARK_LENGTH = 12
+"""Characters that tell temporary files of one name apart."""
 
 
 @contextmanager
@@ -24,7 +27,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         RunFailed: The disk is full. Nothing is left behind, and an older file stays as it was.
     """
-    temporary = path.with_name(f"{_temporary_stem(path)}{uuid.uuid4().hex[:12]}")
+    temporary = path.with_name(f"{_temporary_stem(path)}{uuid.uuid4().hex[:_MARK_LENGTH]}")
     try:
         with open(temporary, "xb") as stream:
             yield stream
@@ -41,13 +44,21 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 def remove_leftovers(path: Path) -> None:
     """Remove what a process that was killed left behind of its work on a file; nobody may be writing it."""
-    stem = _temporary_stem(path)
-    try:
-        entries = [entry.name for entry in os.scandir(path.parent) if entry.name.startswith(stem)]
-    except FileNotFoundError:
-        return
-    for name in entries:
-        path.with_name(name).unlink(missing_ok=True)
+    remove_all_leftovers([path])
+
+
+def remove_all_leftovers(paths: Iterable[Path]) -> None:
+    """Remove what a process that was killed left behind of its work on files; each folder is listed once."""
+    stems: dict[Path, set[str]] = {}
+    for path in paths:
+        stems.setdefault(path.parent, set()).add(_temporary_stem(path))
+    for folder, known in stems.items():
+        try:
+            entries = [entry.name for entry in os.scandir(folder) if entry.name[:-_MARK_LENGTH] in known]
+        except FileNotFoundError:
+            continue
+        for name in entries:
+            (folder / name).unlink(missing_ok=True)
 
 
 def _tell_full_disk(path: Path, error: OSError) -> None:
@@ -123,7 +134,13 @@ def write_text(path: Path, content: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file, indented, in one step. See `atomic_file`."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
+    text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
+    try:
+        encoded = text.encode("utf-8")
+    except UnicodeEncodeError:
+        # A file name that is no UTF-8: JSON's escapes hold it, and Python reads them back as the same name.
+        encoded = json.dumps(content, indent=2, default=str).encode("ascii")
+    write_bytes(path, encoded + b"\n")
 
 
 def _sync_folder(folder: Path) -> None:

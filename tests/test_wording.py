@@ -1,6 +1,6 @@
 import pytest
 
-from gantk.wording import counted
+from gantk.wording import counted, figures
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,19 @@ from gantk.wording import counted
 )
 def test_nouns_follow_their_number(count, words, expected):
     assert counted(count, *words) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0, "0"),
+        (0.0038, "0.0038"),
+        (0.00001234, "0.000012"),
+        (1.234, "1.23"),
+        (81.24, "81.2"),
+        (99.99, "100"),
+        (12345.6, "12346"),
+    ],
+)
+def test_small_numbers_are_not_rounded_away(value, expected):
+    assert figures(value) == expected

@@ -12,11 +12,11 @@ import click
 
 from gantk.cli.settings import current_settings
 from gantk.errors import RunFailed, UsageError
-from gantk.wording import counted
+from gantk.wording import counted, printable
 
 if TYPE_CHECKING:
-    from gantk.inference.batch_job import JobSummary
     from gantk.inference.job_plan import JobPlan
+    from gantk.inference.recorded_job import JobSummary
 
 FORMATS = ("png", "jpeg", "webp", "tiff", "bmp")
 EPILOG = (
@@ -46,7 +46,7 @@ def print_rows(rows: Iterable[Mapping[str, Any]]) -> None:
         before, after = (f" ({row[key]:.2f} MP)" if key in row else "" for key in ("megapixels", "result_megapixels"))
         reason = f": {row['reason']}" if "reason" in row else f"{before} → {row['output']}{after}"
         # A name need not be UTF-8.
-        click.echo(f"{row['action']:<9} {row['input']}{reason}".encode(errors="backslashreplace").decode())
+        click.echo(printable(f"{row['action']:<9} {row['input']}{reason}"))
 
 
 def print_json_rows(rows: Iterable[Mapping[str, Any]], others: Mapping[str, Any]) -> None:
@@ -101,5 +101,7 @@ def end_of_job(summary: JobSummary, *, what: str, as_json: bool) -> None:
         raise RunFailed(
             f"{summary.failed} of {counted(summary.inputs, 'picture')} could not be {what}: "
             f"{failures_file(summary.output)} tells why.",
-            hint="The others are done. --retry-failures tries the failed ones again.",
+            hint="The others are done. --retry-failures tries the failed ones again."
+            if summary.done or summary.skipped
+            else "--retry-failures tries them again.",
         )

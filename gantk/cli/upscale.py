@@ -20,12 +20,12 @@ from gantk.cli.picture_jobs import (
     refuse_picture_as_output,
 )
 from gantk.cli.settings import current_settings
-from gantk.errors import UsageError
+from gantk.errors import GantkError, UsageError
 
 if TYPE_CHECKING:
     from gantk.artifacts import Bundle
     from gantk.engine.precision import Precision
-    from gantk.inference.batch_job import JobSummary
+    from gantk.inference.recorded_job import JobSummary
     from gantk.inference.upscaling_options import UpscalingOptions
 
 
@@ -111,6 +111,12 @@ if TYPE_CHECKING:
     metavar="KEY=VALUE",
     help="An option of the runner: direct_num_workers=4. VALUE is YAML. Repeatable.",
 )
+@click.option(
+    "--stall-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="X",
+    help="With --runner: end the job when no worker has finished a tile for so long.  [default: 1800]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary, or the list, as JSON on stdout.")
 def upscale(
     model: Path,
@@ -133,6 +139,7 @@ def upscale(
     report: bool,
     runner: str | None,
     runner_options: tuple[str, ...],
+    stall_seconds: float | None,
     as_json: bool,
 ) -> None:
     """Enlarge pictures with a trained model for super-resolution.
@@ -152,6 +159,8 @@ def upscale(
     refuse_picture_as_output(output)
     if runner_options and runner is None:
         raise UsageError("--runner-option is for --runner. Received: no --runner")
+    if stall_seconds is not None and runner is None:
+        raise UsageError("--stall-seconds is for --runner. Received: no --runner")
     bundle = load_bundle(model)
     options = UpscalingOptions(
         direction, scale, tile, halo, batch_size, form, suffix, quality, png_level, precision, max_pixels or MAX_PIXELS
@@ -167,10 +176,14 @@ def upscale(
         _print_forecast(bundle, inputs, output, options, overwrite, retry_failures, as_json)
         return
     with continuing():
-        summary = _run(bundle, inputs, output, options, overwrite, retry_failures, runner, runner_options)
-    if report:
-        _write_page(bundle, inputs, output, options, summary)
-    end_of_job(summary, what="enlarged", as_json=as_json)
+        summary = _run(
+            bundle, inputs, output, options, overwrite, retry_failures, runner, runner_options, stall_seconds
+        )
+    try:
+        end_of_job(summary, what="enlarged", as_json=as_json)
+    finally:
+        if report:
+            _try_page(bundle, inputs, output, options, summary)
 
 
 def _run(
@@ -182,9 +195,9 @@ def _run(
     retry_failures: bool,
     runner: str | None,
     runner_options: tuple[str, ...],
+    stall_seconds: float | None,
 ) -> JobSummary:
     chosen: dict[str, Any] = {
-        **{field.name: getattr(options, field.name) for field in dataclasses.fields(options)},
         "overwrite": overwrite,
         "retry_failures": retry_failures,
         "progress": not current_settings().quiet,
@@ -192,12 +205,26 @@ def _run(
     if runner is None:
         from gantk.inference.upscaling import upscale as run
 
-        return run(bundle, inputs, output, **chosen)
+        how = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+        return run(bundle, inputs, output, **how, **chosen)
     from gantk.artifacts.foreign import parse_options
     from gantk.inference.distributed import upscale_with_beam
 
     given = parse_options(runner_options, flag="--runner-option", example="direct_num_workers=4")
-    return upscale_with_beam(bundle, inputs, output, runner=runner, runner_options=given, **chosen)
+    if stall_seconds is not None:
+        chosen["stall_seconds"] = stall_seconds
+    return upscale_with_beam(bundle, inputs, output, options, runner=runner, runner_options=given, **chosen)
+
+
+def _try_page(
+    bundle: Bundle, inputs: tuple[str, ...], output: Path, options: UpscalingOptions, summary: JobSummary
+) -> None:
+    """Write the page, or say why there is none: the job is done all the same."""
+    try:
+        _write_page(bundle, inputs, output, options, summary)
+    except (GantkError, OSError) as error:
+        reason = " ".join(str(error).split())
+        click.echo(f"Warning: the page of --report could not be written. {reason}", err=True)
 
 
 def _write_page(

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, Protocol
 
@@ -24,6 +24,7 @@ from gantk.data.job import Job
 from gantk.errors import GantkError, RunFailed
 
 _GRACE_SECONDS = 1.0
+_NAMED = 8
 
 
 def kill_group() -> None:
@@ -44,9 +45,12 @@ def _end_with_worker(job: DrivenJob) -> None:
     def end() -> None:
         # What says most: the thread that waited for the worker knows how it ended, gRPC's say nothing at all.
         error = max(errors, key=lambda error: len(str(error or "")))
+        begun = job.in_work()
+        others = f" and {len(begun) - _NAMED} more" if len(begun) > _NAMED else ""
+        among = f"; in work: {', '.join(begun[:_NAMED])}{others}" if begun else ""
         job.record_failure(
             RunFailed(
-                f"a worker process of {job.title} died. Received: {error or repr(error)}",
+                f"a worker process of {job.title} died. Received: {error or repr(error)}{among}",
                 hint="A negative code is a signal; -9 is most often the system's, for want of memory: "
                 f"{job.relief}. What is done is kept: run the same command again.",
             )
@@ -75,6 +79,10 @@ class DrivenJob(Protocol):
     @property
     def relief(self) -> str:
         """What to do when the memory is not enough for its workers."""
+        ...
+
+    def in_work(self) -> Sequence[str]:
+        """Return what its workers have begun and not ended, as the user knows it, where that is known."""
         ...
 
     def record_failure(self, error: BaseException) -> object:

@@ -133,6 +133,8 @@ def _local_runner(workers: int, job_file: Path) -> Any:
         return FnApiRunner()
     # `exec`, so that the process Beam waits for is the worker itself and not a shell around it. The job's name is
     # for people who look at the list of processes; the worker learns its work from Beam.
-    words = (sys.executable, "-P", "-m", "gantk.data.beam_worker", os.fspath(job_file))
+    # Beam makes UTF-8 of the command, which not every path is.
+    shown = os.fspath(job_file).encode("utf-8", errors="replace").decode("utf-8")
+    words = (sys.executable, "-P", "-m", "gantk.data.beam_worker", shown)
     command = f"exec {shlex.join(words)}"
     return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +102,10 @@ class Job:
     def stall_seconds(self) -> float:
         """How long nothing may be finished before the run is ended."""
         return self.options.stall_seconds
+
+    def in_work(self) -> Sequence[str]:
+        """Return what its workers have begun and not ended: they do not say."""
+        return ()
 
     def record_failure(self, error: BaseException) -> None:
         """Leave an error for the driver to raise; the first one found ends the run."""

@@ -37,7 +37,7 @@ class SupervisedJob(Protocol):
 
     @property
     def stall_seconds(self) -> float:
-        """How long nothing may be finished before the run is ended."""
+        """How long nothing may have got on before the run is ended."""
         ...
 
     def failure(self) -> GantkError | None:
@@ -63,13 +63,13 @@ def supervise(
         job: The job.
         job_file: Its saved form.
         workers: Worker processes.
-        progressed: Asked often whether something has been finished since it was last asked, and once at the end.
-        stalled: Returns the error to raise when nothing has been finished for the job's `stall_seconds`.
+        progressed: Asked often whether the work has got on since it was last asked, and once at the end.
+        stalled: Returns the error to raise when it has not for the job's `stall_seconds`.
         driver: The driver's main module, started with the job's file and the number of workers.
         variables: Further environment variables of the driver.
 
     Raises:
-        RunFailed: A worker failed or died, nothing was finished for `stall_seconds`, or the driver failed.
+        RunFailed: A worker failed or died, the work has not got on for `stall_seconds`, or the driver failed.
     """
     log_path = job.work / "beam.log"
     with open(log_path, "wb") as log:

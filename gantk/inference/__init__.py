@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gantk.inference.batch_job import JobSummary
 from gantk.inference.inputs import PictureInput
+from gantk.inference.recorded_job import JobSummary
 from gantk.inference.translation import translate
 from gantk.inference.upscaling import upscale
 

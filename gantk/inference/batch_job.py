@@ -11,24 +11,23 @@ import errno
 import hashlib
 import logging
 import os
-import time
 from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from gantk.atomic_files import remove_leftovers, write_bytes
-from gantk.errors import InternalError, RunFailed
+from gantk.atomic_files import write_bytes
+from gantk.errors import RunFailed
 from gantk.inference.destination import companion
 from gantk.inference.inputs import PictureInput
 from gantk.inference.job_plan import JobPlan, Task
-from gantk.inference.job_progress import JobProgress, shown_job
+from gantk.inference.job_progress import JobProgress
 from gantk.inference.job_records import Records
 from gantk.inference.picture import BadPicture
 from gantk.inference.record_files import FAILURES
-from gantk.wording import counted
+from gantk.inference.recorded_job import JobSummary, RecordedJob, run_recorded
 
 if TYPE_CHECKING:
     from gantk.inference.tiled_job import TiledProcess
@@ -72,52 +71,6 @@ class PictureProcess(Protocol, Generic[Read, Made]):
         ...
 
 
-@dataclass
-class JobSummary:
-    """What a job did. `inputs == done + skipped + failed` always holds.
-
-    Args:
-        inputs: How many inputs there were.
-        done: Outputs written by this job.
-        skipped: Inputs whose outputs an earlier job had written.
-        failed: Inputs without an output; `failures.jsonl` in the output folder tells why.
-        ignored: Files in folders and archives that are no pictures.
-        megapixels: Of the inputs done, in 10⁶ pixels.
-        seconds: Time taken.
-        output: The output folder, or archive.
-        reasons: Label and reason of each failed input.
-    """
-
-    inputs: int
-    output: Path
-    done: int = 0
-    skipped: int = 0
-    failed: int = 0
-    ignored: int = 0
-    megapixels: float = 0.0
-    seconds: float = 0.0
-    reasons: list[tuple[str, str]] = field(default_factory=list)
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        plain: dict[str, Any] = {
-            name: getattr(self, name) for name in ("inputs", "done", "skipped", "failed", "ignored", "seconds")
-        }
-        plain["megapixels"] = round(self.megapixels, 6)
-        plain["output"] = str(self.output)
-        plain["failures"] = [{"input": label, "reason": reason} for label, reason in self.reasons]
-        return plain
-
-    def sentence(self) -> str:
-        """Return the counts in one line."""
-        speed = f", {self.megapixels / self.seconds:.2f} MP/s" if self.done and self.seconds > 0 else ""
-        ignored = f"; {counted(self.ignored, 'other file')} passed over" if self.ignored else ""
-        return (
-            f"{counted(self.inputs, 'picture')}: {self.done} done, {self.skipped} skipped, {self.failed} failed "
-            f"({self.seconds:.1f} s{speed}){ignored}"
-        )
-
-
 def run_job(
     plan: JobPlan,
     records: Records,
@@ -146,22 +99,13 @@ def run_job(
             work at all. What is done stays done, and the same job continues there.
         KeyboardInterrupt: Ctrl-C; the same holds.
     """
-    records.open()
-    try:
-        with shown_job(plan.tasks, max_pixels=max_pixels, show=progress) as display:
-            kind = job or PictureJob
-            threads = threads or min(4, os.cpu_count() or 1)
-            summary = kind(plan, records, process, settings, display, threads).run()
-        records.complete()
-        records.output.finish(plan.order, records.done)
-    finally:
-        records.close()
-    if summary.inputs != summary.done + summary.skipped + summary.failed:
-        raise InternalError(
-            f"Every input must end as an output or as a failure.\nReceived: {summary.inputs} inputs, {summary.done} done, "
-            f"{summary.skipped} skipped, {summary.failed} failed"
-        )
-    return summary
+    kind = job or PictureJob
+    workers = threads or min(4, os.cpu_count() or 1)
+
+    def begun(display: JobProgress) -> PictureJob:
+        return kind(plan, records, process, settings, display, workers)
+
+    return run_recorded(plan, records, begun, progress=progress, max_pixels=max_pixels)
 
 
 @dataclass
@@ -179,7 +123,7 @@ class Decoded:
     sha256: str
 
 
-class PictureJob:
+class PictureJob(RecordedJob):
     """A job under way, which gathers decoded pictures of one kind into batches. See `run_job` for the arguments."""
 
     def __init__(
@@ -191,20 +135,16 @@ class PictureJob:
         display: JobProgress,
         threads: int,
     ) -> None:
-        self.plan = plan
-        self.records = records
+        super().__init__(plan, records, settings, display)
         self.process: Any = process
-        self.settings = dict(settings)
-        self.display = display
         self.threads = threads
-        self.summary = JobSummary(inputs=plan.inputs, output=records.output.path, ignored=plan.ignored)
         self.waiting: dict[Hashable, list[tuple[Task, Decoded]]] = {}
         self.waiting_pixels = 0
         self.ahead: deque[tuple[Task, Future[Decoded | Unchanged]]] = deque()
         self.encoding: dict[Future[dict[str, Any]], tuple[Task, int]] = {}
 
     def run(self) -> JobSummary:
-        began = time.monotonic()
+        """Run the job. See `run_job`."""
         self._begin()
         announce_archives((task.picture for task in self.plan.tasks), self.records.folder)
         pool = ThreadPoolExecutor(self.threads, thread_name_prefix="gantk-pictures")
@@ -222,18 +162,7 @@ class PictureJob:
             self._settle_what_is_done()
             raise
         pool.shutdown(wait=True)
-        self.summary.seconds = time.monotonic() - began
         return self.summary
-
-    def _begin(self) -> None:
-        """Sweep up after a job that was killed, and note what needs no work."""
-        for output in self.records.started:
-            remove_leftovers(self.records.folder / output)
-        for task in self.plan.skipped:
-            self.summary.skipped += 1
-            self.records.failed.pop(task.picture.label, None)
-        for task, reason in self.plan.failed:
-            self._note_failure(task, reason)
 
     def _decoded_ahead(self, pool: ThreadPoolExecutor) -> Iterator[tuple[Task, Decoded | Unchanged | BaseException]]:
         """Decode in threads, a few pictures ahead, and yield in order."""
@@ -355,24 +284,6 @@ class PictureJob:
             if future.done() and not future.cancelled() and future.exception() is None:
                 with contextlib.suppress(RunFailed, OSError):
                     self._record(future)
-
-    def _fail(self, task: Task, reason: str) -> None:
-        self._note_failure(task, reason)
-        self.display.ended(task)
-
-    def _note_failure(self, task: Task, reason: str) -> None:
-        logger.warning("%s: %s", task.picture.label, reason)
-        self.summary.failed += 1
-        self.summary.reasons.append((task.picture.label, reason))
-        self.records.fail(
-            {
-                "input": task.picture.label,
-                "output": task.output,
-                "reason": reason,
-                "stamp": task.picture.stamp,
-                "settings": self.settings,
-            }
-        )
 
 
 def announce_archives(pictures: Iterable[PictureInput], folder: Path | None = None) -> None:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import IO, Any, Protocol
 
 from gantk.errors import RunFailed
-from gantk.inference.batch_job import Decoded, JobSummary, PictureJob, Unchanged, reading_problem
+from gantk.inference.batch_job import Decoded, PictureJob, Unchanged, reading_problem
 from gantk.inference.content import Content, content_of
 from gantk.inference.destination import FolderDestination
 from gantk.inference.job_plan import Task
 from gantk.inference.picture import BadPicture, Picture
+from gantk.inference.recorded_job import JobSummary
 from gantk.inference.rows.queue import RowQueue, WriterStopped
 from gantk.inference.tiling.assembly import PictureAssembly
 from gantk.inference.tiling.tile_batches import TileBatches, TileResult

@@ -12,7 +12,7 @@ import numpy as np
 
 from gantk.artifacts import Bundle
 from gantk.errors import GantkError
-from gantk.inference.batch_job import JobSummary, run_job
+from gantk.inference.batch_job import run_job
 from gantk.inference.destination import destination_for
 from gantk.inference.inputs import Discovery, PictureInput
 from gantk.inference.job_plan import JobPlan, discover_and_plan
@@ -22,6 +22,7 @@ from gantk.inference.option_checks import check_format, check_range
 from gantk.inference.picture import BadPicture, Picture
 from gantk.inference.picture_reading import read_picture
 from gantk.inference.picture_writing import Encoding, encode_picture
+from gantk.inference.recorded_job import JobSummary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from gantk.artifacts import Bundle
-from gantk.inference.batch_job import JobSummary, run_job
+from gantk.inference.batch_job import run_job
 from gantk.inference.content import Content
 from gantk.inference.destination import destination_for
 from gantk.inference.inputs import Discovery, PictureInput
@@ -24,6 +24,7 @@ from gantk.inference.job_records import JobRecords
 from gantk.inference.picture import BadPicture, Picture
 from gantk.inference.picture_reading import read_picture
 from gantk.inference.picture_writing import Encoding, encode_picture
+from gantk.inference.recorded_job import JobSummary
 from gantk.inference.rows.reading import Outline, outline_of, read_rows, whole
 from gantk.inference.rows.writing import check_size, encode_rows
 from gantk.inference.tiled_job import TiledJob

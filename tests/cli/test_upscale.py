@@ -18,7 +18,7 @@ from gantk.cli.root import cli
 PLUGIN_FILE = Path(__file__).parents[1] / "inference" / "enlarging_generators.py"
 
 PROGRAM = """
-import contextlib, errno, io, json, os, sys
+import contextlib, dataclasses, errno, io, json, os, sys
 from pathlib import Path
 plugin, folder = sys.argv[1:]
 from gantk.cli import main
@@ -46,6 +46,7 @@ network = component.create(input_shape=(None, None, 3), output_channels=3)
 save_bundle(Path(model), networks={"AtoB": network}, components={"AtoB": component}, model="m")
 
 results["runner_option"] = call(model, inputs, "-o", out, "--runner-option", "a=1")
+results["stall_seconds"] = call(model, inputs, "-o", out, "--stall-seconds", "9")
 results["runner_option_form"] = call(model, inputs, "-o", out, "--runner", "X", "--runner-option", "a")
 results["tile"] = call(model, inputs, "-o", out, "--tile", "3")
 results["plan"] = call(model, inputs, "-o", out, "--dry-run", "--json")
@@ -61,6 +62,22 @@ results["options"] = call(model, f"{inputs}/a.png", "-o", f"{folder}/options", *
 results["max_pixels"] = call(model, f"{inputs}/a.png", "-o", f"{folder}/small", "--max-pixels", "10")
 results["retried"] = call(model, f"{inputs}/a.png", "-o", f"{folder}/small", "--retry-failures", "--json")
 results["archive"] = call(model, f"{inputs}/a.png", "-o", f"{folder}/made.zip", "--report")
+
+import gantk.inference.upscaling as upscaling
+enlarge = upscaling.upscale
+def then_gone(bundle, given, output, **chosen):
+    summary = enlarge(bundle, given, output, **chosen)
+    for path in given:
+        os.unlink(path)
+    return summary
+upscaling.upscale = then_gone
+for name in ("gone", "gone_bad"):
+    given = [f"{folder}/{name}.png"] + ([f"{folder}/{name}_2.png"] if "bad" in name else [])
+    Path(given[0]).write_bytes(Path(inputs, "a.png").read_bytes())
+    for path in given[1:]:
+        Path(path).write_bytes(b"")
+    results[name] = call(model, *given, "-o", f"{folder}/{name}_out", "--json", "--report")
+upscaling.upscale = enlarge
 results["direction"] = call(model, inputs, "-o", out, "--direction", "BtoA")
 
 import gantk.inference.batch_job as batch_job
@@ -80,11 +97,12 @@ os.fsync = fsync
 results["after_full"] = call(model, f"{inputs}/a.png", "-o", f"{folder}/full", "--json")
 
 import gantk.inference.distributed as distributed
-def spread(bundle, given, output, **chosen):
-    results["runner"] = [str(bundle.path), list(given), str(output), chosen]
+def spread(bundle, given, output, options, **chosen):
+    results["runner"] = [str(bundle.path), list(given), str(output), dataclasses.asdict(options), chosen]
     return batch_job.JobSummary(inputs=1, done=1, output=output)
 distributed.upscale_with_beam = spread
-code = call(model, inputs, "-o", out, "--runner", "FlinkRunner", "--runner-option", "parallelism=4", "--scale", "3", "-q")
+code = call(model, inputs, "-o", out, "--runner", "FlinkRunner", "--runner-option", "parallelism=4", "--scale", "3",
+            "--stall-seconds", "7200", "-q")
 results["runner_code"] = code
 results["without_plugin"] = main(["-p", "no:enlarging_generators", "upscale", model, inputs, "-o", out])
 Path(folder, "results.json").write_text(json.dumps(results))
@@ -125,6 +143,7 @@ def test_wrong_usage_shows_before_a_framework_is_loaded(results: dict[str, Any])
         "usage": "--output",
         "a_file": "must be a folder",
         "runner_option": "--runner-option is for --runner",
+        "stall_seconds": "--stall-seconds is for --runner",
         "runner_option_form": "--runner-option must be KEY=VALUE, such as direct_num_workers=4. Received: 'a'",
         "tile": "tile must be at least 8",
         "direction": "AtoB. Received: 'BtoA'",
@@ -192,6 +211,16 @@ def test_report(results: dict[str, Any], folder: Path) -> None:
     assert "a.png" in (folder / "made.zip.report.html").read_text("utf-8")
 
 
+def test_a_page_that_cannot_be_written_does_not_hide_what_was_done(results: dict[str, Any]) -> None:
+    for name, expected in (("gone", (0, 1, 0)), ("gone_bad", (1, 1, 1))):
+        code, out, err = results[name]
+        summary = json.loads(out)
+        assert (code, summary["done"], summary["failed"]) == expected
+        assert "1 done" in err
+        assert "Warning: the page of --report could not be written" in err
+        assert "does not exist" in err
+
+
 def test_every_option(results: dict[str, Any], folder: Path) -> None:
     code, _, err = results["options"]
     assert code == 0, err
@@ -230,11 +259,12 @@ def test_a_full_disk(results: dict[str, Any], folder: Path) -> None:
 
 
 def test_a_runner_is_given_everything(results: dict[str, Any], folder: Path) -> None:
-    model, inputs, output, chosen = results["runner"]
+    model, inputs, output, options, chosen = results["runner"]
     assert (model, inputs, output) == (str(folder / "model.gantk"), [str(folder / "in")], str(folder / "out"))
     assert chosen["runner"] == "FlinkRunner"
     assert chosen["runner_options"] == {"parallelism": 4}
-    assert (chosen["scale"], chosen["quality"], chosen["overwrite"], chosen["progress"]) == (3, 95, False, False)
+    assert (options["scale"], options["quality"], options["max_pixels"]) == (3, 95, 1 << 30)
+    assert (chosen["overwrite"], chosen["progress"], chosen["stall_seconds"]) == (False, False, 7200)
     assert results["runner_code"][0] == 0
 
 

@@ -3,8 +3,10 @@
 import io
 import json
 import os
+import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tarfile
@@ -23,11 +25,15 @@ from gantk.errors import RunFailed, UsageError
 from gantk.inference import PictureInput, upscale
 from gantk.inference.archives import TarArchive
 from gantk.inference.batch_job import announce_archives
-from gantk.inference.distributed import upscale_with_beam, upscaling, worker
+from gantk.inference.distributed import gathering, units, upscale_with_beam, upscaling, worker
+from gantk.inference.distributed.driver import told_failure
 from gantk.inference.distributed.job import UpscalingJob
 from gantk.inference.distributed.units import ReopenedInputs, cut_into_units, write_unit
 from gantk.inference.inputs import discover
 from gantk.inference.job_plan import Task
+from gantk.inference.job_records import JobRecords
+from gantk.inference.picture import BadPicture
+from gantk.inference.upscaling_options import UpscalingOptions
 from gantk.registry import configure, default_registry, process
 
 PLUGIN_FILE = Path(__file__).with_name("enlarging_generators.py")
@@ -116,7 +122,7 @@ def test_two_processes_write_the_bytes_of_the_local_job(model, pictures, tmp_pat
         bundle,
         pictures,
         tmp_path / "spread",
-        tile=32,
+        UpscalingOptions(tile=32),
         runner_options={"direct_num_workers": "2"},
         unit_pictures=3,
     )
@@ -125,7 +131,7 @@ def test_two_processes_write_the_bytes_of_the_local_job(model, pictures, tmp_pat
     assert spread.reasons == local.reasons
     assert contents(tmp_path / "spread") == contents(tmp_path / "local"), "results, manifest and failures"
     assert processes_about(tmp_path / "spread") == []
-    again = upscale_with_beam(bundle, pictures, tmp_path / "spread", tile=32)
+    again = upscale_with_beam(bundle, pictures, tmp_path / "spread", UpscalingOptions(tile=32))
     assert counts(again) == (19, 0, 18, 1)
     assert counts(upscale(bundle, pictures, tmp_path / "spread", tile=32)) == (19, 0, 18, 1), "and the other way round"
 
@@ -171,13 +177,15 @@ def test_a_killed_worker_ends_the_job_in_seconds_and_the_same_call_continues(mod
     killing = kill_a_worker(tmp_path / "out")
     started = time.monotonic()
     with pytest.raises(RunFailed, match="a worker process of the upscaling died") as caught:
-        upscale_with_beam(bundle, [folder], tmp_path / "out", unit_pictures=2)
+        upscale_with_beam(bundle, [folder], tmp_path / "out", unit_pictures=20)
     killing.join()
     assert time.monotonic() - started < 60  # FnApiRunner by itself waits for ever
     assert "-9" in caught.value.message
+    assert re.search(r"; in work: .*/\d+\.png", caught.value.message), "one of them may be the reason"
     assert "memory" in caught.value.hint
     assert processes_about(tmp_path / "out") == []
-    assert not (tmp_path / "out" / ".gantk-workers").exists()
+    kept = {path.name for path in (tmp_path / "out").glob(".gantk-workers/*/*")}
+    assert kept == {"lines"}, "the next job reads them once more"
     lines = [json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()]
     done = sum(line["status"] == "done" for line in lines)
     assert 0 < done < 40
@@ -222,8 +230,9 @@ def job(model, tmp_path, monkeypatch):
         (tmp_path / f"{name}.png").write_bytes(encoded("PNG", smooth(9, 9)))
     kept = []
     monkeypatch.setattr(upscaling, "supervise", lambda job, *arguments, **options: kept.append(job))
-    monkeypatch.setattr(UpscalingJob, "remove", lambda self: None)
-    with pytest.raises(Exception, match="nobody speaks of"):
+    monkeypatch.setattr(UpscalingJob, "keep_lines", lambda self: None)
+    monkeypatch.setattr(upscaling, "_LAG_SECONDS", 0)
+    with pytest.raises(RunFailed, match="nobody speaks of"):
         upscale_with_beam(bundle, [tmp_path / "a.png", tmp_path / "b.png"], tmp_path / "out")
     return kept[0]
 
@@ -233,7 +242,7 @@ def test_a_unit_tried_again_does_nothing_twice(job):
         worker.run_unit(job.file, "000000")
         assert len(list(job.lines.iterdir())) == attempt
     statuses = [json.loads(line)["status"] for path in job.lines.iterdir() for line in path.read_text().splitlines()]
-    assert sorted(statuses) == ["done", "done", "started", "started"]
+    assert sorted(statuses) == ["done", "done", "started", "started", "taken up", "taken up"]
     assert json.loads((job.reports / "000000.json").read_text()) == {"pictures": 2}
 
 
@@ -262,7 +271,15 @@ def test_inputs_of_this_process_alone_are_refused(model, tmp_path):
         upscale_with_beam(model(), [made], tmp_path / "out")
 
 
-@pytest.mark.parametrize("options", [{"direct_num_workers": "none"}, {"direct_num_workers": 0}, {"parallelism": 3}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"direct_num_workers": "none"},
+        {"direct_num_workers": 0},
+        {"parallelism": 3},
+        {"environment_type": "EXTERNAL", "environment_config": "one:1", "direct_num_workers": "many"},
+    ],
+)
 def test_options_that_the_local_runner_does_not_take(model, tmp_path, options):
     with pytest.raises(UsageError, match="direct_num_workers"):
         upscale_with_beam(model(), [tmp_path], tmp_path / "out", runner_options=options)
@@ -320,6 +337,255 @@ def test_what_lies_behind_urls_can_be_sent(pictures, tmp_path):
         assert all(task.picture.remote for task in again[:1])
     finally:
         system.rm("/sent", recursive=True)
+
+
+def tar_of(path, names, mode="w"):
+    """Write a tar file of pictures, told apart by their widths."""
+    with tarfile.open(path, mode) as archive:
+        for number, name in enumerate(names):
+            content = encoded("PNG", smooth(12, 20 + number, number))
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def sent(path, folder):
+    """Return the tasks of an archive as a worker gets them, in units of one picture."""
+    found = discover([path])
+    again = []
+    for number, picture in enumerate(found.pictures):
+        write_unit(folder / f"{number}.unit", [Task(picture, picture.name)])
+        again.append(folder / f"{number}.unit")
+    found.close()
+    return again
+
+
+def test_a_plain_tar_file_is_read_where_a_picture_lies_in_any_order(tmp_path, monkeypatch):
+    names = [f"{'long name ' * 20}{number}.png" for number in range(5)] + ["short.png", "ünï.png"]
+    path = tar_of(tmp_path / "scans.tar", names)
+    found = discover([path])
+    announce_archives(found.pictures)
+    expected = {picture.name: picture.read() for picture in found.pictures}
+    plans = sent(path, tmp_path)
+    monkeypatch.setattr(TarArchive, "_entries", lambda self: pytest.fail("read from the front"))
+    inputs = ReopenedInputs()
+    for plan in reversed(plans):
+        (task,) = inputs.read_unit(plan)
+        announce_archives([task.picture])
+        assert task.picture.read() == task.picture.spool(None) == expected.pop(task.output)
+    assert expected == {}
+
+
+def test_a_compressed_tar_file_is_a_unit_for_each_worker_at_most(tmp_path, monkeypatch):
+    path = tar_of(tmp_path / "scans.tar.gz", [f"{number:02}.png" for number in range(20)], "w:gz")
+    found = discover([path])
+    tasks = [Task(picture, picture.name) for picture in found.pictures]
+    assert [len(unit) for unit in cut_into_units(tasks, most=3, least_units=12, workers=3)] == [20]
+    monkeypatch.setattr(units, "STREAMED_UNIT_BYTES", 1000)
+    parts = list(cut_into_units(tasks, most=3, least_units=12, workers=3))
+    assert [task for part in parts for task in part] == tasks
+    sizes = [sum(task.picture.member.size for task in part) for part in parts]
+    assert len(parts) == 3
+    assert max(sizes) < 1.5 * min(sizes)
+
+
+def test_another_picture_in_the_place_of_a_zip_file_s_is_not_taken_for_it(tmp_path):
+    path = tmp_path / "z.zip"
+
+    def write(names):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in names:
+                archive.writestr(name, encoded("PNG", smooth(9, ord(name[0]))))
+
+    write(["a.png", "b.png", "c.png"])
+    plans = sent(path, tmp_path)
+    write(["a.png", "c.png"])
+    inputs = ReopenedInputs()
+    first, second, third = (inputs.read_unit(plan)[0].picture for plan in plans)
+    assert first.read() == encoded("PNG", smooth(9, ord("a")))
+    for picture in (second, third):
+        with pytest.raises(BadPicture, match="The archive was changed meanwhile"):
+            picture.read()
+    inputs.close()
+
+
+@pytest.mark.parametrize(("name", "mode"), [("t.tar", "w"), ("t.tgz", "w:gz")])
+def test_another_picture_in_the_place_of_a_tar_file_s_is_not_taken_for_it(tmp_path, name, mode):
+    path = tar_of(tmp_path / name, ["a.png", "b.png"], mode)
+    plans = sent(path, tmp_path)
+    tar_of(path, ["b.png", "a.png"], mode)
+    picture = ReopenedInputs().read_unit(plans[0])[0].picture
+    announce_archives([picture])
+    with pytest.raises(BadPicture, match="The archive was changed meanwhile"):
+        picture.read()
+    path.write_bytes(b"")
+    picture = ReopenedInputs().read_unit(plans[1])[0].picture
+    with pytest.raises(BadPicture, match="archive"):
+        picture.read()
+
+
+# Nothing noted is lost
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Let units be run in this process, instead of by Beam."""
+
+    def supervise(job, job_file, *, progressed, **options):
+        for plan in sorted(job.plans.glob("*.jsonl")):
+            worker.run_unit(job_file, plan.stem)
+        progressed()
+
+    monkeypatch.setattr(upscaling, "supervise", supervise)
+
+
+@pytest.fixture
+def two(tmp_path):
+    folder = tmp_path / "two"
+    folder.mkdir()
+    for name in "ab":
+        (folder / f"{name}.png").write_bytes(encoded("PNG", smooth(9, 9)))
+    return [folder]
+
+
+def test_a_disk_that_is_full_for_the_records_costs_no_finished_picture(model, two, tmp_path, here, monkeypatch):
+    bundle, append = model(), JobRecords._append
+
+    def full(self, stream, line):
+        if line.get("output") == "b.png" and line.get("status") == "done":
+            raise RunFailed("No space is left")
+        append(self, stream, line)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobRecords, "_append", full)
+        with pytest.raises(RunFailed, match="No space is left"):
+            upscale_with_beam(bundle, two, tmp_path / "out")
+    assert counts(upscale_with_beam(bundle, two, tmp_path / "out")) == (2, 0, 2, 0)
+    assert not (tmp_path / "out" / ".gantk-workers").exists()
+
+
+def test_a_network_folder_may_show_late_what_workers_have_noted(model, two, tmp_path, here, monkeypatch):
+    new_lines, asked = gathering.Gathering._new_lines, []
+
+    def late(self):
+        asked.append(1)
+        return new_lines(self) if len(asked) > 3 else iter(())
+
+    monkeypatch.setattr(gathering, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(gathering.Gathering, "_new_lines", late)
+    assert counts(upscale_with_beam(model(), two, tmp_path / "out")) == (2, 2, 0, 0)
+
+
+def test_what_workers_finish_after_the_driver_s_end_is_the_job_s_own(model, two, tmp_path, monkeypatch):
+    def supervise(job, *arguments, **options):
+        raise RunFailed("the process that drives Beam ended")
+
+    monkeypatch.setattr(upscaling, "supervise", supervise)
+    with pytest.raises(RunFailed, match="the process that drives Beam ended"):
+        upscale_with_beam(model(), two, tmp_path / "out")
+    (tmp_path / "out" / "a.png").write_bytes(b"written late, and noted where nobody looks any more")
+    assert counts(upscale(model(), two, tmp_path / "out")) == (2, 2, 0, 0)
+
+
+def test_a_line_that_could_not_be_taken_is_taken_the_next_time(job):
+    taken = []
+
+    class Records:
+        folder = job.folder
+
+        def start(self, output):
+            taken.append(output)
+            if len(taken) == 2:
+                raise OSError("full")
+
+    gathered = gathering.Gathering(job, [], Records(), None, None)
+    lines = [json.dumps({"output": name, "status": "started"}) + "\n" for name in "xyz"]
+    (job.lines / "000000.a.jsonl").write_text("".join(lines) + '{"outp')
+    with pytest.raises(OSError, match="full"):
+        gathered.gather()
+    gathered.gather()
+    assert taken == ["x", "y", "y", "z"]
+
+
+# Progress
+
+
+def test_the_tiles_of_a_large_picture_are_progress_and_beginning_one_again_is_not(job, monkeypatch):
+    monkeypatch.setattr(worker, "_BEAT_SECONDS", 0)
+    gathered = gathering.Gathering(job, [], None, None, None)
+    lines = job.lines / "000001.a.jsonl"
+    lines.write_text('{"output": "a.png", "input": "a", "status": "taken up"}\n')
+    assert not gathered.gather()
+    with lines.open("a") as stream:
+        stream.write('{"status": "working"}\n')
+    assert gathered.gather()
+    assert not gathered.gather()
+    lines.unlink()
+    worker.run_unit(job.file, "000000")
+    assert '{"status": "working"}' in next(job.lines.iterdir()).read_text().splitlines()
+
+
+def test_pictures_in_work_are_those_taken_up_and_not_ended(job):
+    worker.run_unit(job.file, "000000")
+    assert job.in_work() == []
+    (job.lines / "000001.a.jsonl").write_text(
+        '{"output": "x.png", "input": "in/x.png", "status": "taken up"}\n'
+        '{"output": "y.png", "input": "in/y.png", "status": "taken up"}\n'
+        '{"output": "x.png", "status": "started"}\n'
+        '{"output": "z.png", "input": "in/z.png", "status": "taken up"}\n'
+        '{"output": "y.png", "input": "in/y.png", "reason": "bad"}\n'
+    )
+    assert job.in_work() == ["in/x.png", "in/z.png"]
+
+
+# What is written for workers
+
+
+def test_plans_that_can_hold_passwords_are_for_this_user_alone_and_go(model, tmp_path, monkeypatch):
+    fsspec = pytest.importorskip("fsspec")
+    system = fsspec.filesystem("memory")
+    system.pipe("/plans/x.png", encoded("PNG", smooth(9, 9)))
+    modes = []
+
+    def supervise(job, *arguments, **options):
+        modes.extend(stat.S_IMODE(path.stat().st_mode) for path in (job.plans, *job.plans.iterdir()))
+        (job.lines / "000000.a.jsonl").write_text("")
+        raise RunFailed("gone")
+
+    monkeypatch.setattr(upscaling, "supervise", supervise)
+    try:
+        with pytest.raises(RunFailed, match="gone"):
+            upscale_with_beam(model(), ["memory://plans/x.png"], tmp_path / "out")
+    finally:
+        system.rm("/plans", recursive=True)
+    assert modes == [0o700, 0o600]
+    left = [path.name for path in (tmp_path / "out").glob(".gantk-workers/**/*") if path.is_file()]
+    assert left == ["000000.a.jsonl"]
+
+
+def test_an_output_folder_whose_name_is_no_utf_8(model, two, tmp_path):
+    out = Path(os.fsdecode(os.fsencode(tmp_path) + b"/out \xff"))
+    bundle = model()
+    assert counts(upscale_with_beam(bundle, two, out)) == (2, 2, 0, 0)
+    upscale(bundle, two, tmp_path / "local")
+    assert contents(out) == contents(tmp_path / "local")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('RunFailed: gantk-failure {"type": "RunFailed", "message": "a {b}", "hint": ""} [while {running}]', "a {b}"),
+        ('gantk-failure {"type": "RunFailed", "message": "cut sh', None),
+        ('gantk-failure {"type": "RunFailed"}', None),
+        ("gantk-failure {'quoted': 'otherwise'}", None),
+        ("gantk-failure [1]", None),
+        ("something else {}", None),
+    ],
+)
+def test_a_worker_s_error_in_that_of_its_runner(text, message):
+    told = told_failure(text)
+    assert (told and told.message) == message
 
 
 # Elsewhere

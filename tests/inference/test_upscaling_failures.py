@@ -516,3 +516,24 @@ def test_16_bits_and_transparency_in_one_file(model: Make, tmp_path: Path) -> No
     assert np.abs(received.colour[:, 20:].astype(int) - twice(colour[:, 10:])).max() <= 1
     assert (received.alpha[:, 24:] == 65535).all()
     assert (received.alpha[:, :16] == 0).all()
+
+
+def test_two_cameras_with_the_same_names_do_not_replace_each_others_results(
+    tmp_path: Path, model: Make, encoded: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    write(tmp_path / "one" / "IMG_1.png", encoded(seed=1))
+    write(tmp_path / "two" / "IMG_1.png", encoded(seed=2))
+    assert counts(upscale(model(), [tmp_path / "one"], out)) == (1, 1, 0, 0)
+    before = results(out)
+
+    summary = upscale(model(), [tmp_path / "two"], out)
+    assert counts(summary) == (1, 0, 0, 1)
+    assert str(tmp_path / "one" / "IMG_1.png") in summary.reasons[0][1]
+    assert results(out) == before
+
+    # The same picture under another spelling of its path, changed: that is another version of it.
+    write(tmp_path / "one" / "IMG_1.png", encoded(seed=3))
+    monkeypatch.chdir(tmp_path)
+    assert counts(upscale(model(), ["one"], "out")) == (1, 1, 0, 0)
+    assert counts(upscale(model(), [tmp_path / "two"], out, overwrite=True)) == (1, 1, 0, 0)

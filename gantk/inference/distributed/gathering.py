@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gantk.errors import InternalError, RunFailed
-from gantk.inference.batch_job import JobSummary
-from gantk.inference.distributed.job import UpscalingJob
+from gantk.errors import RunFailed
+from gantk.inference.distributed.job import TAKEN_UP, UpscalingJob
 from gantk.inference.job_plan import Task
 from gantk.inference.job_progress import JobProgress
 from gantk.inference.job_records import Records
-from gantk.wording import counted
+from gantk.inference.recorded_job import JobSummary
+from gantk.wording import counted, printable
 
 logger = logging.getLogger("gantk.inference")
+
+_POLL_SECONDS = 0.5
 
 
 class Gathering:
@@ -49,27 +52,44 @@ class Gathering:
         return [output for output, times in self._begun.items() if times > 1]
 
     def gather(self) -> bool:
-        """Take what is new; return whether a picture has ended."""
-        left = len(self._left)
+        """Take what is new; return whether a worker has got on."""
+        got_on = False
         for line in self._new_lines():
             self._take(line)
-        return len(self._left) < left
+            # A picture that is taken up again and again, because its workers die of it, gets nowhere.
+            got_on = got_on or line.get("status") not in (TAKEN_UP, "started")
+        return got_on
 
-    def check(self) -> None:
-        """Make sure that every picture has ended. Raises `InternalError`."""
+    def complete(self, patience: float) -> None:
+        """Take the rest, when all units are done.
+
+        Args:
+            patience: Seconds to wait for it: some network file systems show late what others have written.
+
+        Raises:
+            RunFailed: There is a picture that nobody speaks of.
+        """
+        deadline = time.monotonic() + patience
+        self.gather()
+        while self._left and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+            self.gather()
         if self._left:
-            raise InternalError(
+            raise RunFailed(
                 "Every unit is done, and so every picture must have ended. "
                 f"Received: {counted(len(self._left), 'picture')} that nobody speaks of, such as "
-                f"{next(iter(self._left.values())).picture.label}"
+                f"{next(iter(self._left.values())).picture.label}",
+                hint=f"Does this machine see what the workers write to {self._job.lines}? What is done is kept: run the "
+                "same command again.",
             )
 
     def stalled(self) -> RunFailed:
         """Return the error of a run that stands still."""
         return RunFailed(
-            f"A picture must be finished every {self._job.stall_seconds:g} s. "
+            f"A worker must finish a tile every {self._job.stall_seconds:g} s. "
             f"Received: none, with {len(self._left)} of {counted(self._pictures, 'picture')} left",
-            hint="Are the workers alive, and can they be reached? What is done is kept: run the same command again.",
+            hint="Are the workers alive, and can they be reached? Raise --stall-seconds where a tile takes longer. What is "
+            "done is kept: run the same command again.",
         )
 
     def _new_lines(self) -> Iterator[dict[str, Any]]:
@@ -85,28 +105,35 @@ class Gathering:
                 content = stream.read()
             # A worker may be in the middle of its last line.
             whole = content[: content.rfind(b"\n") + 1]
-            self._read[entry.name] = position + len(whole)
-            yield from map(json.loads, whole.splitlines())
+            for text in whole.splitlines(keepends=True):
+                yield json.loads(text)
+                # It is in the records now.
+                position += len(text)
+                self._read[entry.name] = position
 
     def _take(self, line: dict[str, Any]) -> None:
+        status = line.get("status")
+        if status not in ("started", "done") and "reason" not in line:
+            return
         output = line["output"]
-        if line.get("status") == "started":
+        if status == "started":
             self._begun[output] += 1
             self._records.start(output)
             return
-        task = self._left.pop(output, None)
+        task = self._left.get(output)
         if task is None:
             # Two attempts at a unit have done the same.
             return
-        if line.get("status") == "done":
+        if status == "done":
             self._records.finish({name: value for name, value in line.items() if name != "status"})
             self._note_done(task, line)
         else:
             self._records.fail(line)
-            logger.warning("%s: %s", line["input"], line["reason"])
+            logger.warning("%s: %s", printable(line["input"]), printable(line["reason"]))
             self._summary.failed += 1
             self._summary.reasons.append((line["input"], line["reason"]))
             self._display.ended(task)
+        del self._left[output]
 
     def _note_done(self, task: Task, line: dict[str, Any]) -> None:
         if task.known is not None and task.known.get("sha256") == line["sha256"]:

@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,11 @@ from gantk.data.failures import record_failure, recorded_failure
 from gantk.data.options import BeamOptions
 from gantk.errors import GantkError, RunFailed
 from gantk.inference.job_records import WORKERS
+from gantk.inference.record_files import read_lines
 from gantk.inference.upscaling_options import UpscalingOptions
+
+TAKEN_UP = "taken up"
+"""Status of a line that a worker writes before it reads a picture."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class UpscalingJob:
         backend: Keras' backend.
         network_threads: Threads of the network in each worker; None takes all cores.
         threads: Threads that decode and encode in each worker.
-        stall_seconds: How long no picture may be finished before the run is ended.
+        stall_seconds: How long no worker may have got on before the run is ended.
         beam: The runner; None is the local one.
     """
 
@@ -83,10 +87,15 @@ class UpscalingJob:
         """The saved job."""
         return self.work / "job.json"
 
-    def save(self) -> None:
-        """Make the folders and write the job for the workers."""
-        for folder in (self.plans, self.lines, self.reports, self.failures):
+    def save(self, *, private: bool = False) -> None:
+        """Make the folders and write the job for the workers.
+
+        Args:
+            private: Let no other user read the plans. The workers must then be this user's.
+        """
+        for folder in (self.lines, self.reports, self.failures):
             folder.mkdir(parents=True, exist_ok=True)
+        self.plans.mkdir(mode=0o700 if private else 0o777, exist_ok=True)
         plain = {field: getattr(self, field) for field in self.__dataclass_fields__ if field not in ("work", "beam")}
         plain |= {"folder": os.fspath(self.folder), "model": os.fspath(self.model), "options": asdict(self.options)}
         plain["beam"] = None if self.beam is None else self.beam.model_dump(mode="json")
@@ -120,8 +129,29 @@ class UpscalingJob:
         """Return the error that a worker has left, if any."""
         return recorded_failure(self.failures)
 
+    def in_work(self) -> Sequence[str]:
+        """Return the pictures that workers have taken up and not ended, as the user knows them, in that order."""
+        begun: dict[str, str] = {}
+        for path in sorted(self.lines.glob("*.jsonl")):
+            for line in read_lines(path):
+                output = str(line.get("output"))
+                if line.get("status") == TAKEN_UP:
+                    begun[output] = str(line.get("input"))
+                elif line.get("status") != "started":
+                    begun.pop(output, None)
+        return list(begun.values())
+
+    def keep_lines(self) -> None:
+        """Remove all but what workers have noted, which the next job reads: the plans can hold passwords."""
+        for path in (self.plans, self.reports, self.failures):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in (self.file, self.work / "beam.log"):
+            path.unlink(missing_ok=True)
+        if not any(self.lines.glob("*.jsonl")):
+            self.remove()
+
     def remove(self) -> None:
-        """Remove the folder of driver and workers."""
+        """Remove the folder of driver and workers, when all that they have noted is in the records."""
         shutil.rmtree(self.work, ignore_errors=True)
         shutil.rmtree(self.work.parent, ignore_errors=True)
 

@@ -6,8 +6,10 @@ import json
 import os
 import socket
 import threading
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,18 +17,21 @@ from gantk.artifacts import Bundle, load_bundle
 from gantk.atomic_files import write_json
 from gantk.data.failures import plain_failure
 from gantk.errors import GantkError, RunFailed
-from gantk.inference.batch_job import run_job
+from gantk.inference.batch_job import Decoded, Unchanged, run_job
 from gantk.inference.destination import FolderOutput, JobOutput
-from gantk.inference.distributed.job import UpscalingJob
+from gantk.inference.distributed.job import TAKEN_UP, UpscalingJob
 from gantk.inference.distributed.units import ReopenedInputs
-from gantk.inference.job_plan import JobPlan
+from gantk.inference.job_plan import JobPlan, Task
 from gantk.inference.record_files import encoded, read_lines
 from gantk.inference.tiled_job import TiledJob
+from gantk.inference.tiling.assembly import PictureAssembly
+from gantk.inference.tiling.tile_batches import TileResult
 from gantk.inference.upscaling import Upscaling
 
 FAILURE_MARK = "gantk-failure "
 """Begins the line by which a worker that cannot write says what is wrong, in an error's text."""
 
+_BEAT_SECONDS = 10.0
 # A network takes one batch at a time, whatever number of units the runner sends to one process at once.
 _one_at_a_time = threading.Lock()
 _worker: tuple[str, UnitWorker] | None = None
@@ -88,12 +93,16 @@ class UnitWorker:
         plan = JobPlan(tasks=[task for task in tasks if task.output not in ended])
         run_job(
             plan,
-            UnitRecords(job.folder, job.lines / f"{name}.{uuid.uuid4().hex[:12]}.jsonl"),
+            UnitRecords(
+                job.folder,
+                job.lines / f"{name}.{uuid.uuid4().hex[:12]}.jsonl",
+                beat_seconds=min(_BEAT_SECONDS, job.stall_seconds / 4),
+            ),
             self._process,
             settings=job.settings,
             threads=job.threads,
             max_pixels=job.options.max_pixels,
-            job=TiledJob,
+            job=UnitJob,
         )
         write_json(job.reports / f"{name}.json", {"pictures": len(tasks)})
 
@@ -118,7 +127,21 @@ def _bundle_of(job: UpscalingJob) -> Bundle:
 def _ended(folder: Path, unit: str) -> set[str]:
     """Return the results that earlier attempts at a unit are done with, well or not."""
     lines = (line for path in folder.glob(f"{unit}.*.jsonl") for line in read_lines(path))
-    return {line["output"] for line in lines if line.get("status") != "started"}
+    return {line["output"] for line in lines if line.get("status") == "done" or "reason" in line}
+
+
+class UnitJob(TiledJob):
+    """The pictures of a unit under way. See `run_job` for the arguments."""
+
+    records: UnitRecords
+
+    def _decode(self, task: Task) -> Decoded | Unchanged:
+        self.records.take_up(task)
+        return super()._decode(task)
+
+    def _place(self, result: TileResult[PictureAssembly], pool: ThreadPoolExecutor) -> None:
+        self.records.beat()
+        super()._place(result, pool)
 
 
 class UnitRecords:
@@ -127,16 +150,19 @@ class UnitRecords:
     Args:
         folder: Where results lie.
         path: The file.
+        beat_seconds: How often to note, at most, that the work goes on.
     """
 
-    def __init__(self, folder: Path, path: Path) -> None:
+    def __init__(self, folder: Path, path: Path, *, beat_seconds: float) -> None:
         self.output: JobOutput = FolderOutput(folder)
         self.folder = folder
         self.done: dict[str, dict[str, Any]] = {}
         self.started: set[str] = set()
-        self.failed: dict[str, dict[str, Any]] = {}
         self._path = path
         self._stream: IO[bytes] | None = None
+        self._lock = threading.Lock()
+        self._beat_seconds = beat_seconds
+        self._last_beat = time.monotonic()
 
     def open(self) -> None:
         """Begin to write. Raises `RunFailed` where this machine cannot."""
@@ -148,6 +174,17 @@ class UnitRecords:
                 f"Received: {error.strerror or error}",
                 hint="Let the user of the workers write there.",
             ) from error
+
+    def take_up(self, task: Task) -> None:
+        """Note that a picture is about to be read, so that one that kills its worker is known. Called in several threads."""
+        self._append({"output": task.output, "input": task.picture.label, "status": TAKEN_UP})
+
+    def beat(self) -> None:
+        """Note now and then that the work goes on: a large picture can take hours."""
+        now = time.monotonic()
+        if now - self._last_beat >= self._beat_seconds:
+            self._last_beat = now
+            self._append({"status": "working"})
 
     def start(self, output: str) -> None:
         """Note that an output is about to be written."""
@@ -161,6 +198,13 @@ class UnitRecords:
         """Note that an input has no output."""
         self._append(record)
 
+    def settle(self, label: str, output: str) -> None:
+        """Nothing is known of earlier jobs."""
+
+    def failed_outputs(self) -> Collection[str]:
+        """Return none: the results stay where they are."""
+        return ()
+
     def complete(self) -> None:
         """Nothing is left to be written."""
 
@@ -173,8 +217,9 @@ class UnitRecords:
     def _append(self, line: Mapping[str, Any]) -> None:
         assert self._stream is not None, "open comes first"
         try:
-            self._stream.write(encoded(line))
-            self._stream.flush()
+            with self._lock:
+                self._stream.write(encoded(line))
+                self._stream.flush()
         except OSError as error:
             raise RunFailed(
                 f"{socket.gethostname()}: {self.folder} cannot be written any more. Received: {error.strerror or error}",
