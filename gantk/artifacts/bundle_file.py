@@ -38,7 +38,7 @@ def find_bundle(path: Path) -> Path:
     if not path.is_dir():
         raise UsageError(
             f"A model bundle ({BUNDLE_NAME}) or a run directory is needed. Received: {path}, which does not exist",
-            hint="`gantk pipeline run` leaves one in RUN/train/.",
+            hint="`gantk pipeline run` leaves one in RUN/train/; `gantk models import` makes one of weights from elsewhere.",
         )
     for candidate in (path / "train" / BUNDLE_NAME, path / BUNDLE_NAME):
         if candidate.is_file():

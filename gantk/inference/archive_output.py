@@ -2,26 +2,28 @@
 
 `out.zip.parts/` holds what `out/` would: results, `manifest.jsonl`, `failures.jsonl`. So a killed job continues there. At
 the end the archive is written under another name, renamed, and `out.zip.manifest.jsonl` and `out.zip.failures.jsonl` take
-the place of the folder. The manifest's first line tells how large the archive is that it belongs to.
+the place of the folder. The manifest's first line tells how large the archive is that it belongs to, of what time, and its
+checksum, which is compared where the time is another, as that of a copy.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
 from gantk.atomic_files import atomic_file, remove_leftovers, write_bytes
 from gantk.errors import RunFailed, UsageError
-from gantk.inference.archive_packing import ArchiveKind, archive_writer
+from gantk.inference.archive_packing import ArchiveKind, WrongSize, archive_writer
 from gantk.inference.archives import safe_name
 from gantk.inference.packed_members import packed_members
 from gantk.inference.picture import BadPicture
-from gantk.inference.record_files import FAILURES, MANIFEST, joined, read_lines
+from gantk.inference.record_files import FAILURES, MANIFEST, is_inside, joined, read_lines
 from gantk.wording import counted
 
 logger = logging.getLogger("gantk.inference")
@@ -53,6 +55,7 @@ class ArchiveOutput:
         # A link stays one.
         self._file = Path(os.path.realpath(path))
         self._members: dict[str, int] = {}
+        self._sha256 = ""
         self._check_folder()
         if self._file.exists():
             self._know_members(overwrite)
@@ -61,19 +64,25 @@ class ArchiveOutput:
         if not os.path.lexists(self.folder):
             return
         names = [name for name in os.listdir(self.folder) if not name.startswith(".")] if self.folder.is_dir() else [""]
-        if names and not (self.folder / MANIFEST).is_file():
+        # Failures come before the manifest, so a killed job may have left them alone.
+        if names not in ([], [FAILURES]) and not (self.folder / MANIFEST).is_file():
             raise UsageError(
                 f"While the job runs its results are put in {self.folder}. Received: one with other things in it",
                 hint="Move it away, or choose another name with -o.",
             )
 
     def _know_members(self, overwrite: bool) -> None:
-        size = self._file.stat().st_size if self._file.is_file() else -1
+        status = self._file.stat()
+        size = status.st_size if S_ISREG(status.st_mode) else -1
         # The second is there where a job was killed between renaming the archive and its manifest.
         for manifest in (self.companion(MANIFEST), self.folder / _PACKED):
             lines = read_lines(manifest)
-            if next(lines, {}).get("bytes") == size:
-                self._members = {line["output"]: line["bytes"] for line in lines}
+            first = next(lines, {})
+            if first.get("bytes") == size and (
+                first.get("mtime_ns") == status.st_mtime_ns or first.get("sha256") == _checksum(self._file)
+            ):
+                self._sha256 = first.get("sha256", "")
+                self._members = dict(_members(lines))
                 return
         if overwrite and size >= 0:
             return
@@ -88,6 +97,10 @@ class ArchiveOutput:
         """Return the bytes of a result that is there, in the folder or in the archive of an earlier job."""
         there = self._size_in_folder(name)
         return there if there is not None else self._members.get(name)
+
+    def packed(self, name: str) -> int | None:
+        """Return the bytes of a result in the archive of an earlier job; None where there is none."""
+        return self._members.get(name)
 
     def _size_in_folder(self, name: str) -> int | None:
         try:
@@ -117,13 +130,13 @@ class ArchiveOutput:
         """Return where a file about the job lies when it has ended: beside the archive, behind its name."""
         return self.path.with_name(f"{self.path.name}.{name}")
 
-    def finish(self, order: Sequence[str], done: Mapping[str, Mapping[str, Any]]) -> None:
+    def finish(self, order: Sequence[str], done: Mapping[str, Mapping[str, Any]], failed: Collection[str] = ()) -> None:
         """Pack what has changed, leave the records beside the archive and remove the folder. See `JobOutput`.
 
         Members come in the order of the inputs; behind them, what earlier jobs have put into the archive.
         """
         try:
-            names = self._names(order, done)
+            names = self._names(order, done, failed)
             fresh = [name for name in names if self._size_in_folder(name) is not None]
             if fresh or set(names) != set(self._members):
                 logger.info("packing %s into %s", counted(len(names), "picture"), self.path)
@@ -136,14 +149,19 @@ class ArchiveOutput:
                 hint=f"What is done lies in {self.folder}. Mend that, then run the same command again: it only packs.",
             ) from error
 
-    def _names(self, order: Sequence[str], done: Mapping[str, Mapping[str, Any]]) -> list[str]:
-        names = []
+    def _names(self, order: Sequence[str], done: Mapping[str, Mapping[str, Any]], failed: Collection[str]) -> list[str]:
+        names, needed = [], set(order).difference(failed)
         for name in dict.fromkeys([*order, *sorted(self._members), *sorted(done)]):
             if name not in done:
                 continue
-            if self.size(name) == done[name]["bytes"]:
+            if self._size_in_folder(name) == done[name]["bytes"]:
                 names.append(name)
-            elif name in order:
+            elif self._members.get(name) == done[name]["bytes"]:
+                # What lies in the folder, if anything, is of a job that was killed before its line.
+                if self._size_in_folder(name) is not None:
+                    (self.folder / name).unlink()
+                names.append(name)
+            elif name in needed:
                 raise RunFailed(
                     f"{self.folder / name} must have {counted(done[name]['bytes'], 'byte')}. Received: {self.size(name)}",
                     hint="Run the same command again: what is missing is made anew.",
@@ -169,26 +187,32 @@ class ArchiveOutput:
                             else members.open(name)
                         ) as content:
                             archive.add(name, done[name]["bytes"], content)
-                stream.seek(0, os.SEEK_END)
+                # Nothing is written after this, so the time stays.
+                stream.flush()
+                self._sha256 = _checksum(Path(stream.name))
                 self._members = {name: done[name]["bytes"] for name in names}
-                write_bytes(self.folder / _PACKED, joined(self._lines(names, done, stream.tell())))
-        except EOFError as error:
+                lines = self._lines(names, done, os.fstat(stream.fileno()))
+                write_bytes(self.folder / _PACKED, joined(lines))
+        except WrongSize as error:
             raise RunFailed(
                 f"{self.path} cannot be packed. Received: {error}",
-                hint="If its own members are damaged, --overwrite makes them anew.",
+                hint="Run the same command again: what has changed is made anew. If it is a member of the archive that "
+                "is damaged, --overwrite makes all of them anew.",
             ) from error
 
     def _lines(
-        self, names: Sequence[str], done: Mapping[str, Mapping[str, Any]], size: int
+        self, names: Sequence[str], done: Mapping[str, Mapping[str, Any]], status: os.stat_result | None
     ) -> Iterator[Mapping[str, Any]]:
-        yield {"archive": self.path.name, "bytes": size}
+        head: dict[str, Any] = {"archive": self.path.name, "bytes": -1}
+        if status is not None:
+            head.update(bytes=status.st_size, mtime_ns=status.st_mtime_ns, sha256=self._sha256)
+        yield head
         for name in sorted(names):
             yield done[name]
 
     def _leave_records(self, names: Sequence[str], done: Mapping[str, Mapping[str, Any]]) -> None:
-        size = self._file.stat().st_size if names else -1
         manifest, failures = self.companion(MANIFEST), self.companion(FAILURES)
-        content = joined(self._lines(names, done, size))
+        content = joined(self._lines(names, done, self._file.stat() if names else None))
         remove_leftovers(manifest)
         remove_leftovers(failures)
         if not manifest.is_file() or manifest.read_bytes() != content:
@@ -209,3 +233,16 @@ class ArchiveOutput:
                 os.unlink(entry.path)
         (self.folder / MANIFEST).unlink(missing_ok=True)
         self.folder.rmdir()
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _members(lines: Iterator[Mapping[str, Any]]) -> Iterator[tuple[str, int]]:
+    """Yield names and sizes of members, but for names that lead out of a folder: no job has written those."""
+    for line in lines:
+        name, size = line.get("output"), line.get("bytes")
+        if isinstance(name, str) and isinstance(size, int) and is_inside(name):
+            yield name, size

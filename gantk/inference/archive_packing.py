@@ -24,6 +24,10 @@ def archive_kind(name: str) -> ArchiveKind | None:
     return next((kind for ending, kind in _KINDS.items() if lower.endswith(ending) and lower != ending), None)
 
 
+class WrongSize(Exception):
+    """A member has another number of bytes than it was said to have."""
+
+
 class ArchiveWriter(Protocol):
     """Takes the members of an archive, one after another."""
 
@@ -36,7 +40,7 @@ class ArchiveWriter(Protocol):
             content: Read to its end.
 
         Raises:
-            EOFError: It has another number of bytes.
+            WrongSize: It has another number of bytes.
             OSError: It cannot be read or written.
         """
         ...
@@ -122,4 +126,4 @@ class _Counted:
 
 def _check(name: str, expected: int, received: int) -> None:
     if received != expected:
-        raise EOFError(f"{name} must have {expected} bytes. Received: {received}")
+        raise WrongSize(f"{name} must have {expected} bytes. Received: {received}")

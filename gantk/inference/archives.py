@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
 import sys
@@ -16,14 +17,17 @@ from typing import IO, Protocol
 
 from gantk.inference.picture import BadPicture
 from gantk.inference.picture_reading import MAGIC_BYTES
-from gantk.inference.spooling import FILE_LIMIT, TooLarge, spooled
+from gantk.inference.spooling import FILE_LIMIT, TooLarge, spooled, too_large
 
 ARCHIVE_MAGIC_BYTES = 512
 """How many of its first bytes tell that a file is an archive."""
 
 _ENDINGS = re.compile(r"\.(zip|cbz|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))\Z", re.IGNORECASE)
 _ZIP_ENCRYPTED, _ZIP_UTF8 = 0x1, 0x800
-_BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError)
+DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
+"""What the libraries raise at a damaged archive, beside `OSError`."""
+_REPLACED = "The archive was changed meanwhile: it is not in its place any more."
+_BROKEN = (*DAMAGED, OSError, NotImplementedError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Member:
         stamp: Changes whenever the content does.
         beginning: The first bytes, where the name alone was not enough.
         problem: Why it cannot be read; empty where it can.
+        offset: Where it begins, its header included, in a tar file that is not compressed.
     """
 
     name: str
@@ -45,6 +50,7 @@ class Member:
     stamp: str
     beginning: bytes = b""
     problem: str = ""
+    offset: int | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,9 @@ def archive_from(source: ArchiveSource, beginning: bytes) -> Archive | None:
     """Return an archive by its first 512 bytes, or None where they are those of none."""
     if beginning.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return ZipArchive(source)
-    if beginning[257:262] == b"ustar" or beginning.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")):
+    if beginning[257:262] == b"ustar":
+        return TarArchive(source, compressed=False)
+    if beginning.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")):
         return TarArchive(source)
     return None
 
@@ -160,7 +168,7 @@ class ZipArchive:
                 except _BROKEN:
                     # Not known to be a picture, and not readable: as little an input as a text file.
                     continue
-            yield Member(name, number, entry.file_size, f"{entry.CRC:08x}-{entry.file_size}", beginning, problem)
+            yield Member(name, number, entry.file_size, _zip_stamp(entry), beginning, problem)
 
     def expect(self, numbers: Iterable[int], folder: Path | None = None) -> None:
         """Announce what will be read. See `Archive`."""
@@ -174,10 +182,10 @@ class ZipArchive:
         _check_size(member)
         archive = self._opened()
         try:
-            with archive.open(archive.infolist()[member.number]) as stream:
+            with archive.open(_zip_entry(archive, member)) as stream:
                 return spooled(stream, folder)
         except TooLarge:
-            raise BadPicture(_too_large(member)) from None
+            raise BadPicture(too_large(member.size)) from None
         except _BROKEN as error:
             raise BadPicture(f"It cannot be read from the archive: {error}.") from error
 
@@ -193,8 +201,13 @@ class ZipArchive:
         with self._lock:
             if self._zip is None:
                 try:
-                    self._stream = self.source.open()
-                    self._zip = zipfile.ZipFile(self._stream)
+                    stream = self.source.open()
+                    try:
+                        self._zip = zipfile.ZipFile(stream)
+                    except BaseException:
+                        stream.close()
+                        raise
+                    self._stream = stream
                 except _BROKEN as error:
                     raise BadPicture(f"The zip file is damaged or cut short: {error}.") from error
             return self._zip
@@ -203,14 +216,16 @@ class ZipArchive:
 class TarArchive:
     """A tar file, plain or compressed; read from the front as a stream."""
 
-    def __init__(self, source: ArchiveSource) -> None:
+    def __init__(self, source: ArchiveSource, *, compressed: bool = True) -> None:
         self.source = source
+        self._compressed = compressed
         self._lock = threading.Lock()
         self._wanted: set[int] = set()
         self._folder: Path | None = None
-        self._held: dict[int, bytes | IO[bytes] | BadPicture] = {}
+        self._held: dict[int, tuple[tarfile.TarInfo, bytes | IO[bytes] | BadPicture]] = {}
         self._stream: Iterator[tuple[int, tarfile.TarInfo, tarfile.TarFile]] | None = None
         self._position = 0
+        self._ended = ""
 
     def members(self, sniff: SniffRule) -> Iterator[Member]:
         """Yield its files in order. See `Archive`."""
@@ -220,10 +235,14 @@ class TarArchive:
             beginning = b""
             problem = "" if entry.isreg() else "It is a link or a device inside the archive, not a file."
             if not problem and sniff(entry.name):
-                beginning = _extract(archive, entry, MAGIC_BYTES)
+                try:
+                    beginning = _extract(archive, entry, MAGIC_BYTES)
+                except _BROKEN as error:
+                    raise BadPicture(_damaged(error)) from error
             whole = self.source.stamp
             stamp = f"{entry.size}-{int(entry.mtime)}-{whole}" if whole else ""
-            yield Member(entry.name, number, entry.size, stamp, beginning, problem)
+            offset = None if self._compressed else entry.offset
+            yield Member(entry.name, number, entry.size, stamp, beginning, problem, offset)
 
     def expect(self, numbers: Iterable[int], folder: Path | None = None) -> None:
         """Announce what will be read. See `Archive`."""
@@ -248,17 +267,23 @@ class TarArchive:
         with self._lock:
             if self._stream is None:
                 self._stream, self._position = self._entries(), 0
+                self._ended = "It is not in the archive any more."
             while member.number not in self._held:
                 position, self._position = self._position, sys.maxsize
                 try:
                     number, entry, archive = next(self._stream)
                 except StopIteration:
-                    raise BadPicture("It is not in the archive any more.") from None
+                    raise BadPicture(self._ended) from None
+                except BadPicture as error:
+                    # Those that wait for what lies behind the damage are told the same.
+                    self._ended = error.message
+                    raise
                 self._position = position + 1
                 if number in self._wanted:
-                    self._held[number] = self._content(archive, entry, folder)
-            content = self._held.pop(member.number)
+                    self._held[number] = entry, tar_content(archive, entry, folder)
+            entry, content = self._held.pop(member.number)
             self._wanted.discard(member.number)
+        check_tar_entry(entry, member)
         if isinstance(content, BadPicture):
             raise content
         return content
@@ -269,23 +294,6 @@ class TarArchive:
             self._stream = None
             self._held = {}
 
-    def _content(
-        self, archive: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path | None
-    ) -> bytes | IO[bytes] | BadPicture:
-        stream = archive.extractfile(entry)
-        if stream is None:
-            return BadPicture("It is no file.")
-        if entry.size > FILE_LIMIT:
-            return BadPicture(f"It is larger than {FILE_LIMIT >> 30} GiB: {entry.size} bytes.")
-        try:
-            content = spooled(stream, folder)
-        except _BROKEN as error:
-            return BadPicture(f"It cannot be read from the archive: {error}.")
-        size = len(content) if isinstance(content, bytes) else os.fstat(content.fileno()).st_size
-        if size != entry.size:
-            return BadPicture(f"The archive is cut short: {size} of its {entry.size} bytes are there.")
-        return content
-
     def _entries(self) -> Iterator[tuple[int, tarfile.TarInfo, tarfile.TarFile]]:
         try:
             with self.source.open() as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
@@ -294,7 +302,48 @@ class TarArchive:
                     # The list of all members seen so far would grow without end, and is of no use in a stream.
                     archive.members = []  # type: ignore[attr-defined]
         except _BROKEN as error:
-            raise BadPicture(f"The tar file is damaged, cut short or no tar file: {error}.") from error
+            raise BadPicture(_damaged(error)) from error
+
+
+def tar_content(
+    archive: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path | None
+) -> bytes | IO[bytes] | BadPicture:
+    """Return the content of a tar file's entry, or why it cannot be read. See `Archive.spool`."""
+    if entry.size > FILE_LIMIT:
+        return BadPicture(too_large(entry.size))
+    try:
+        stream = archive.extractfile(entry)
+        if stream is None:
+            return BadPicture("It is no file.")
+        content = spooled(stream, folder)
+    except _BROKEN as error:
+        return BadPicture(f"It cannot be read from the archive: {error}.")
+    size = len(content) if isinstance(content, bytes) else os.fstat(content.fileno()).st_size
+    if size != entry.size:
+        return BadPicture(f"The archive is cut short: {size} of its {entry.size} bytes are there.")
+    return content
+
+
+def check_tar_entry(entry: tarfile.TarInfo, member: Member) -> None:
+    """Make sure that what lies in a member's place is the member. Raises `BadPicture`."""
+    if (entry.name, entry.size) != (member.name, member.size):
+        raise BadPicture(_REPLACED)
+
+
+def _zip_entry(archive: zipfile.ZipFile, member: Member) -> zipfile.ZipInfo:
+    entries = archive.infolist()
+    entry = entries[member.number] if member.number < len(entries) else None
+    if entry is None or (_zip_name(entry), _zip_stamp(entry)) != (member.name, member.stamp):
+        raise BadPicture(_REPLACED)
+    return entry
+
+
+def _zip_stamp(entry: zipfile.ZipInfo) -> str:
+    return f"{entry.CRC:08x}-{entry.file_size}"
+
+
+def _damaged(error: BaseException) -> str:
+    return f"The tar file is damaged, cut short or no tar file: {error}."
 
 
 def _extract(archive: tarfile.TarFile, entry: tarfile.TarInfo, size: int) -> bytes:
@@ -304,11 +353,7 @@ def _extract(archive: tarfile.TarFile, entry: tarfile.TarInfo, size: int) -> byt
 
 def _check_size(member: Member) -> None:
     if member.size > FILE_LIMIT:
-        raise BadPicture(_too_large(member))
-
-
-def _too_large(member: Member) -> str:
-    return f"It is larger than {FILE_LIMIT >> 30} GiB: {member.size} bytes."
+        raise BadPicture(too_large(member.size))
 
 
 def _bytes(content: bytes | IO[bytes]) -> bytes:

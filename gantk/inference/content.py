@@ -10,7 +10,7 @@ from typing import IO
 
 from gantk.inference.picture import BadPicture
 from gantk.inference.picture_input import PictureInput
-from gantk.inference.spooling import FILE_LIMIT, IN_MEMORY, SharedFile
+from gantk.inference.spooling import FILE_LIMIT, IN_MEMORY, SharedFile, too_large
 
 _BLOCK = 1 << 20
 
@@ -52,14 +52,9 @@ class Content:
         if self.held is not None:
             return self.held
         if self.size > FILE_LIMIT:
-            raise BadPicture(too_large(self.size))
+            raise BadPicture(too_large(self.size, ", and cannot be read in rows"))
         with self.open() as stream:
             return stream.read()
-
-
-def too_large(size: int) -> str:
-    """Return why a file of so many bytes cannot be read into the memory."""
-    return f"It is larger than {FILE_LIMIT >> 30} GiB, and cannot be read in rows: {size} bytes."
 
 
 def content_of(picture: PictureInput, folder: Path | None = None) -> Content:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -88,6 +88,10 @@ class JobOutput(Protocol):
         """
         ...
 
+    def packed(self, name: str) -> int | None:
+        """Return the bytes of a result that an earlier job has put into the archive; None where there is none."""
+        ...
+
     def problem(self, name: str) -> str:
         """Return why there cannot be a result of this name; empty where there can."""
         ...
@@ -100,12 +104,13 @@ class JobOutput(Protocol):
         """Return where a file about the job lies when it has ended: in the folder, or beside the archive."""
         ...
 
-    def finish(self, order: Sequence[str], done: Mapping[str, Mapping[str, Any]]) -> None:
+    def finish(self, order: Sequence[str], done: Mapping[str, Mapping[str, Any]], failed: Collection[str] = ()) -> None:
         """Put the results where they belong, when the records in the folder are complete and still locked.
 
         Args:
             order: Names of results in the order of the inputs, with those that have failed.
             done: What is recorded of each result, by its name.
+            failed: Names of results that need not be there.
 
         Raises:
             RunFailed: The disk is full or cannot be written. Nothing is lost; the same job finishes it.
@@ -134,6 +139,10 @@ class FolderOutput:
         except OSError:
             return None
 
+    def packed(self, name: str) -> int | None:
+        """Return None: there is no archive. See `JobOutput`."""
+        return None
+
     def problem(self, name: str) -> str:
         """Return why there cannot be a result of this name. See `JobOutput`."""
         return ""
@@ -146,7 +155,7 @@ class FolderOutput:
         """Return where a file about the job lies. See `JobOutput`."""
         return self.folder / name
 
-    def finish(self, order: Sequence[str], done: Mapping[str, Mapping[str, Any]]) -> None:
+    def finish(self, order: Sequence[str], done: Mapping[str, Mapping[str, Any]], failed: Collection[str] = ()) -> None:
         """Results are where they belong. See `JobOutput`."""
 
 

@@ -1,4 +1,4 @@
-"""EXIF data as bytes: kept to the letter, but for the orientation that has been applied."""
+"""EXIF data as bytes: kept to the letter, but for the orientation that has been applied and what it changes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
+_X_RESOLUTION, _Y_RESOLUTION = 0x011A, 0x011B
 _EXIF_FOLDER, _PIXEL_X, _PIXEL_Y = 0x8769, 0xA002, 0xA003
 _SHORT, _LONG = 3, 4
+_SWAPPING = (5, 6, 7, 8)
 # What describes the picture rather than how this file stores it: ImageDescription, Make, Model, Software, DateTime,
 # Artist, Copyright, and the folders of EXIF and GPS tags.
 _DESCRIPTIVE = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
@@ -29,7 +31,7 @@ def upright(image: NDArray[Any], orientation: int) -> NDArray[Any]:
         image: height × width, or height × width × channels.
         orientation: 1 to 8; anything else means 1.
     """
-    if orientation in (5, 6, 7, 8):
+    if orientation in _SWAPPING:
         image = np.swapaxes(image, 0, 1)
     # (rows reversed, columns reversed), after the swap of the axes.
     rows, columns = {
@@ -46,6 +48,8 @@ def upright(image: NDArray[Any], orientation: int) -> NDArray[Any]:
 def without_orientation(exif: bytes) -> bytes:
     """Set the orientation tag to 1 where there is one, and leave every other byte as it is.
 
+    Where the orientation swaps rows and columns, the resolutions across and down are swapped as well.
+
     Args:
         exif: EXIF data, with or without the prefix. What is not well-formed is returned unchanged.
     """
@@ -55,14 +59,19 @@ def without_orientation(exif: bytes) -> bytes:
         return exif
     try:
         (directory,) = struct.unpack_from(f"{order}I", exif, start + 4)
-        (count,) = struct.unpack_from(f"{order}H", exif, start + directory)
-        for index in range(count):
-            entry = start + directory + 2 + 12 * index
-            tag, kind = struct.unpack_from(f"{order}HH", exif, entry)
-            if tag == ORIENTATION and kind == _SHORT:
-                changed = bytearray(exif)
-                struct.pack_into(f"{order}H", changed, entry + 8, 1)
-                return bytes(changed)
+        places = {tag: (entry, kind) for entry, tag, kind in _entries(exif, order, start + directory)}
+        entry, kind = places.get(ORIENTATION, (0, 0))
+        if kind == _SHORT:
+            (orientation,) = struct.unpack_from(f"{order}H", exif, entry + 8)
+            changed = bytearray(exif)
+            struct.pack_into(f"{order}H", changed, entry + 8, 1)
+            if orientation in _SWAPPING and _X_RESOLUTION in places and _Y_RESOLUTION in places:
+                # Type, count and value of each, or where that is.
+                across, down = (
+                    slice(places[tag][0] + 2, places[tag][0] + 12) for tag in (_X_RESOLUTION, _Y_RESOLUTION)
+                )
+                changed[across], changed[down] = exif[down], exif[across]
+            return bytes(changed)
     except struct.error:
         pass
     return exif

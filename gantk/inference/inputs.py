@@ -23,7 +23,7 @@ from gantk.inference.picture_input import (
 )
 from gantk.inference.picture_reading import MAGIC_BYTES, picture_format
 from gantk.inference.remote_inputs import is_url, is_url_pattern, local_path, remote_inputs
-from gantk.inference.spooling import FILE_LIMIT
+from gantk.inference.spooling import FILE_LIMIT, too_large
 from gantk.wording import counted
 
 __all__ = ["SUFFIXES", "Discovery", "PictureInput", "discover"]
@@ -94,7 +94,7 @@ def discover(arguments: Iterable[str | Path | PictureInput], output: Path | JobO
 
 
 def _take_argument(argument: str, search: _Search) -> None:
-    if not is_url(argument):
+    if os.path.lexists(argument) or not is_url(argument):
         for path in _paths(argument):
             _take(path, search)
         return
@@ -111,7 +111,7 @@ def _take_argument(argument: str, search: _Search) -> None:
 
 def _is_pattern(argument: str | Path | PictureInput) -> bool:
     text = str(argument)
-    return is_url_pattern(text) if is_url(text) else not os.path.lexists(text)
+    return not os.path.lexists(text) and (is_url_pattern(text) or not is_url(text))
 
 
 def _paths(argument: str) -> Sequence[Path]:
@@ -120,6 +120,9 @@ def _paths(argument: str) -> Sequence[Path]:
         return [path]
     if _PATTERN.intersection(argument):
         matches = sorted(glob.glob(argument, recursive=True))
+        if "**" in argument:
+            # Stands for what lies in the folders that fit it, too: they would be taken a second time.
+            matches = [match for match in matches if not os.path.isdir(match)]
         if matches:
             return [Path(match) for match in matches]
         raise UsageError(f"The pattern must fit at least one file. Received: {argument!r}")
@@ -212,7 +215,7 @@ def read_file(path: Path) -> bytes:
     """Return the content of a file. Raises `BadPicture` where it is larger than 2 GiB, and `OSError`."""
     size = path.stat().st_size
     if size > FILE_LIMIT:
-        raise BadPicture(f"It is larger than {FILE_LIMIT >> 30} GiB: {size} bytes.")
+        raise BadPicture(too_large(size))
     return path.read_bytes()
 
 
@@ -244,7 +247,7 @@ def _member(archive: Archive, above: str, member: Member, remote: bool) -> Pictu
         partial(archive.read, member),
         stamp=member.stamp,
         archive=archive,
-        number=member.number,
+        member=member,
         spool=partial(archive.spool, member),
         remote=remote,
     )
@@ -255,7 +258,7 @@ def _once_each(pictures: Sequence[PictureInput]) -> list[PictureInput]:
     seen: set[tuple[str, Identity | str]] = set()
     kept = []
     for picture in pictures:
-        same = picture.identity or (picture.label if picture.remote and picture.archive is None else None)
+        same = picture.identity or picture.address or None
         if same is None or (picture.name, same) not in seen:
             kept.append(picture)
         if same is not None:

@@ -6,7 +6,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -158,21 +158,34 @@ def plan_job(
     taken: dict[str, PictureInput] = {}
     case_matters = _case_matters(records.folder)
     originals = {picture.identity for picture in found.pictures if picture.identity is not None}
+    known: set[tuple[str, str]] = set()
     for picture in found.pictures:
-        task = Task(picture, output_name(picture.name, form, suffix))
+        output = output_name(picture.name, form, suffix)
+        task = Task(_told_apart(picture, output, known), output)
         target = records.folder / task.output
         key = task.output if case_matters else unicodedata.normalize("NFC", task.output).casefold()
         plan.order.append(task.output)
-        problem = picture.problem or records.output.problem(task.output)
+        problem = records.output.problem(task.output)
         if problem:
-            plan.failed.append((task, problem))
+            plan.failed.append((task, picture.problem or problem))
+            continue
+        size = records.size(task.output)
+        if size is None:
+            # Whatever becomes of the input, its former result is not there.
+            records.forget(task.output)
+        if picture.problem:
+            plan.failed.append((task, picture.problem))
             continue
         if task.output in (MANIFEST, FAILURES) or task.output in records.output.reserved:
             plan.failed.append((task, "Its result would replace a record of this job."))
             continue
         if key in taken:
             plan.failed.append(
-                (task, f"Its result would replace that of {taken[key].label}: both go to {task.output}.")
+                (
+                    task,
+                    f"Its result would replace that of {taken[key].label}: both go to {task.output}. Rename one, or "
+                    "give each folder a job of its own, with another -o.",
+                )
             )
             continue
         taken[key] = picture
@@ -182,11 +195,21 @@ def plan_job(
                 f"A result must not replace an input. Received: {picture.label}, whose result would be {target}",
                 hint="Choose another folder with -o.",
             )
-        size = records.output.size(task.output)
-        if size is None:
-            records.forget(task.output)
         _decide(plan, task, size, records, settings, overwrite, retry_failures)
     return plan
+
+
+def _told_apart(picture: PictureInput, output: str, known: set[tuple[str, str]]) -> PictureInput:
+    """Return an input with a number behind its label where there was one of the same label and output before.
+
+    An archive may hold two members of one name. What is recorded of the second must not hide what is of the first.
+    """
+    label, number = picture.label, 1
+    while (label, output) in known:
+        number += 1
+        label = f"{picture.label} ({number})"
+    known.add((label, output))
+    return picture if number == 1 else replace(picture, label=label)
 
 
 def _decide(
@@ -200,9 +223,22 @@ def _decide(
 ) -> None:
     stamp = task.picture.stamp
     record = records.done.get(task.output)
-    failure = records.failed.get(task.picture.label)
+    failure = records.failure(task.picture.label, task.output)
     if overwrite:
         plan.tasks.append(task)
+    elif (
+        record is not None
+        and size is not None
+        and (not stamp or record.get("stamp") != stamp)
+        and not _same_place(str(record.get("input", "")), task.picture.label)
+    ):
+        plan.failed.append(
+            (
+                task,
+                f"Its result would replace that of {record['input']}, which an earlier job has put there: both go to "
+                f"{task.output}. Choose another -o, or --overwrite.",
+            )
+        )
     elif record is not None and record.get("settings") == settings and size is not None and size == record.get("bytes"):
         if stamp and record.get("stamp") == stamp:
             plan.skipped.append(task)
@@ -225,6 +261,11 @@ def _decide(
         )
     else:
         plan.tasks.append(task)
+
+
+def _same_place(one: str, other: str) -> bool:
+    """Whether two labels are those of one input: of the same path, however it was written."""
+    return one == other or os.path.abspath(one) == os.path.abspath(other)
 
 
 def _status(path: Path) -> os.stat_result | None:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from gantk.inference.job_plan import Task
 from gantk.inference.picture_sizes import SizeSurvey
-from gantk.wording import counted
+from gantk.wording import counted, figures
 
 logger = logging.getLogger("gantk.inference")
 
@@ -121,13 +121,13 @@ class MegapixelProgress:
         from gantk.engine.progress import duration
 
         total, exact = self.total
-        whole = "an unknown number of" if total is None else f"{'' if exact else 'about '}{total:.1f}"
+        whole = "an unknown number of" if total is None else f"{'' if exact else 'about '}{figures(total)}"
         parts = [
             f"{self.ended_pictures} of {counted(self.pictures, 'picture')}",
-            f"{self.megapixels:.1f} of {whole} MP",
+            f"{figures(self.megapixels)} of {whole} MP",
         ]
         if self.speed is not None:
-            parts.append(f"{self.speed:.2f} MP/s")
+            parts.append(f"{figures(self.speed)} MP/s")
             if total is not None and self.speed > 0:
                 parts.append(f"{duration((total - self.megapixels) / self.speed)} left")
         return ", ".join(parts)
@@ -212,7 +212,7 @@ class _CountLines:
         now = time.monotonic()
         if now - self._last >= _LOG_SECONDS:
             self._last = now
-            speed = f", {self._megapixels / (now - self._began):.2f} MP/s" if self._megapixels else ""
+            speed = f", {figures(self._megapixels / (now - self._began))} MP/s" if self._megapixels else ""
             logger.info("%d of %s%s", self._ended, counted(self._total, "picture"), speed)
 
 

@@ -11,13 +11,13 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from gantk.errors import RunFailed
 from gantk.inference.destination import FolderOutput, JobOutput
-from gantk.inference.record_files import FAILURES, MANIFEST, encoded, read_lines, write_lines
+from gantk.inference.record_files import FAILURES, MANIFEST, encoded, is_inside, read_lines, write_lines
 
 WORKERS = ".gantk-workers"
 """Folder inside a job's folder, where worker processes note what they have done (`gantk.inference.distributed`)."""
@@ -32,7 +32,6 @@ class Records(Protocol):
     folder: Path
     done: dict[str, dict[str, Any]]
     started: set[str]
-    failed: dict[str, dict[str, Any]]
 
     def open(self) -> None:
         """Begin to write."""
@@ -48,6 +47,14 @@ class Records(Protocol):
 
     def fail(self, record: Mapping[str, Any]) -> None:
         """Note that an input has no output."""
+        ...
+
+    def settle(self, label: str, output: str) -> None:
+        """Drop what earlier jobs noted of a failure, where the output is there."""
+        ...
+
+    def failed_outputs(self) -> Collection[str]:
+        """Return what inputs that failed would have given."""
         ...
 
     def complete(self) -> None:
@@ -70,7 +77,8 @@ class JobRecords:
         folder: Where results and records lie while it runs.
         done: The line of each finished output, by its path in the folder.
         started: Outputs that a job began and has no line for.
-        failed: The line of each input that failed and has not succeeded since, by its label.
+        failed: The line of each input that failed and has not succeeded since, by its label and output: one input may
+            be meant to give two outputs.
     """
 
     def __init__(self, output: Path | JobOutput) -> None:
@@ -78,7 +86,10 @@ class JobRecords:
         self.folder = self.output.folder
         self.done: dict[str, dict[str, Any]] = {}
         self.started: set[str] = set()
-        self.failed: dict[str, dict[str, Any]] = {}
+        self.failed: dict[tuple[str, str], dict[str, Any]] = {}
+        # Of earlier jobs, by label and by output: dropped as soon as this job knows better.
+        self._failed_earlier: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        self._orphans: set[str] = set()
         self._lock: int | None = None
         self._manifest: IO[bytes] | None = None
         self._failures: IO[bytes] | None = None
@@ -86,11 +97,18 @@ class JobRecords:
         for line in read_lines(self.output.records(MANIFEST)):
             self._take(line)
         for line in read_lines(self.output.records(FAILURES)):
-            if isinstance(line.get("input"), str):
-                self.failed[line["input"]] = line
-        for path in self._left_by_workers():
-            for line in read_lines(path):
-                self._take_from_worker(line)
+            self._take_failure(line)
+        self._take_from_workers([line for path in self._left_by_workers() for line in read_lines(path)])
+        for key in self.failed:
+            for place in _places(*key):
+                self._failed_earlier.setdefault(place, []).append(key)
+        for begun in self.started & self.done.keys():
+            # A killed job was about to replace it. What lies in the folder may be the old result or the new one.
+            if self.output.packed(begun) == self.done[begun].get("bytes", -1):
+                self._orphans.add(begun)
+                self.started.discard(begun)
+            else:
+                self.forget(begun)
 
     def open(self) -> None:
         """Make the folder and begin to write.
@@ -106,10 +124,14 @@ class JobRecords:
                     f"Another job has just written to {self.folder}.",
                     hint="Run the same command again: it continues from there.",
                 )
+            for orphan in self._orphans:
+                if (self.folder / orphan).is_file():
+                    (self.folder / orphan).unlink()
+            self._orphans.clear()
             # Beginning afresh also drops half a line that a killed job may have left.
             # The manifest comes last: where it is, the folder's records are whole.
             self._write_failures()
-            self._write_manifest(with_started=True)
+            self._write_manifest()
             shutil.rmtree(self.folder / WORKERS, ignore_errors=True)
             self._manifest = (self.folder / MANIFEST).open("ab")
             self._failures = (self.folder / FAILURES).open("ab")
@@ -122,7 +144,7 @@ class JobRecords:
 
     def start(self, output: str) -> None:
         """Note that an output is about to be written."""
-        if output not in self.done and output not in self.started:
+        if output not in self.started:
             self.started.add(output)
             self._append(self._manifest, {"output": output, "status": "started"})
 
@@ -130,13 +152,50 @@ class JobRecords:
         """Note that an output is there. `record` holds `output` and `input`."""
         line = {**record, "status": "done"}
         self._take(line)
-        self.failed.pop(record["input"], None)
+        self.settle(record["input"], record["output"])
         self._append(self._manifest, line)
 
     def fail(self, record: Mapping[str, Any]) -> None:
-        """Note that an input has no output. `record` holds `input` and `reason`."""
-        self.failed[record["input"]] = dict(record)
+        """Note that an input has no output. `record` holds `input`, `output` and `reason`."""
+        self.settle(record["input"], record["output"])
+        self._take_failure(dict(record))
         self._append(self._failures, record)
+
+    def settle(self, label: str, output: str) -> None:
+        """Drop what earlier jobs noted of a failure, where the output is there or has just failed for another reason.
+
+        A failure that this job has noted stays, whatever becomes of others of its label or output: two inputs may be
+        meant for one output, and one input for two.
+
+        Args:
+            label: Of the input.
+            output: What it is to give.
+        """
+        for place in _places(label, output):
+            for key in self._failed_earlier.pop(place, ()):
+                self.failed.pop(key, None)
+
+    def failed_outputs(self) -> Collection[str]:
+        """Return what inputs that failed would have given."""
+        return {output for _, output in self.failed}
+
+    def failure(self, label: str, output: str) -> Mapping[str, Any] | None:
+        """Return what is noted of an input that an earlier job has tried in vain."""
+        return self.failed.get((label, output))
+
+    def size(self, output: str) -> int | None:
+        """Return the bytes of a result that is there; None where it is not.
+
+        Where an archive holds the result that is recorded, and the folder another that a killed job has left without
+        its line, that of the archive counts.
+        """
+        size = None if output in self._orphans else self.output.size(output)
+        recorded = self.done.get(output, {}).get("bytes")
+        if size != recorded and recorded is not None and self.output.packed(output) == recorded:
+            if size is not None:
+                self._orphans.add(output)
+            return int(recorded)
+        return size
 
     def forget(self, output: str) -> None:
         """Drop what is known of an output that is not there any more."""
@@ -144,7 +203,9 @@ class JobRecords:
 
     def complete(self) -> None:
         """Leave one line for each output and for each failed input, in order; no failures, no `failures.jsonl`."""
-        self._write_manifest(with_started=False)
+        # What a killed job has left, and this one could not replace, is still a job's own.
+        self.started = {output for output in self.started - self.done.keys() if self.output.size(output) is not None}
+        self._write_manifest()
         self._write_failures()
         if not self.failed:
             (self.folder / FAILURES).unlink(missing_ok=True)
@@ -175,34 +236,43 @@ class JobRecords:
         """Return what the workers of a job wrote that was killed before it had gathered it."""
         return sorted((self.folder / WORKERS).glob("*/lines/*.jsonl"))
 
-    def _take_from_worker(self, line: dict[str, Any]) -> None:
-        if "status" in line:
-            self._take(line)
-        label = line.get("input")
-        if isinstance(label, str):
-            if line.get("status") == "done":
-                self.failed.pop(label, None)
+    def _take_from_workers(self, lines: Sequence[dict[str, Any]]) -> None:
+        done: set[str] = set()
+        for line in lines:
+            if line.get("status") == "done" and self._take(line):
+                done.add(line["output"])
             elif "reason" in line:
-                self.failed[label] = line
+                self._take_failure(line)
+        self.failed = {key: line for key, line in self.failed.items() if key[1] not in done}
+        # One worker may have begun what another has finished; their lines are in no order.
+        for line in lines:
+            if line.get("status") == "started" and line.get("output") not in done:
+                self._take(line)
 
-    def _take(self, line: dict[str, Any]) -> None:
+    def _take_failure(self, line: dict[str, Any]) -> None:
+        label, output = line.get("input"), line.get("output", "")
+        if isinstance(label, str) and isinstance(output, str):
+            self.failed[label, output] = line
+
+    def _take(self, line: dict[str, Any]) -> bool:
+        """Take a line of the manifest; return whether it is one that a job may have written."""
         output = line.get("output")
-        if not isinstance(output, str):
-            return
+        if not isinstance(output, str) or not is_inside(output):
+            return False
         if line.get("status") == "done":
             self.done[output] = line
             self.started.discard(output)
-        elif output not in self.done:
+        else:
             self.started.add(output)
+        return True
 
-    def _write_manifest(self, *, with_started: bool) -> None:
+    def _write_manifest(self) -> None:
         lines: list[Mapping[str, Any]] = [self.done[output] for output in sorted(self.done)]
-        if with_started:
-            lines += [{"output": output, "status": "started"} for output in sorted(self.started)]
+        lines += [{"output": output, "status": "started"} for output in sorted(self.started)]
         write_lines(self.folder / MANIFEST, lines)
 
     def _write_failures(self) -> None:
-        write_lines(self.folder / FAILURES, [self.failed[label] for label in sorted(self.failed)])
+        write_lines(self.folder / FAILURES, [self.failed[key] for key in sorted(self.failed)])
 
     def _append(self, stream: IO[bytes] | None, line: Mapping[str, Any]) -> None:
         assert stream is not None, "JobRecords.open comes first"
@@ -216,6 +286,10 @@ class JobRecords:
                     hint="Free some space, then run the same command again: it continues.",
                 ) from error
             raise
+
+
+def _places(label: str, output: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    return ("input", label), ("output", output)
 
 
 def _locked(folder: Path) -> int:

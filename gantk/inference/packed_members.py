@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +13,7 @@ from typing import IO, Protocol
 from gantk.atomic_files import atomic_file
 from gantk.errors import RunFailed
 from gantk.inference.archive_packing import ArchiveKind
-
-_BROKEN = (EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, KeyError)
+from gantk.inference.archives import DAMAGED
 
 
 class PackedMembers(Protocol):
@@ -37,7 +35,7 @@ def packed_members(path: Path, kind: ArchiveKind, wanted: Collection[str], folde
     Args:
         path: The archive; need not be there where nothing is wanted.
         kind: Its kind.
-        wanted: Names of members.
+        wanted: Names of members, all of which lie below a folder (`gantk.inference.record_files.is_inside`).
         folder: Takes members of a tar file that are wanted later than they come; a tar file is read once, from the
             front. Each appears under its name.
 
@@ -53,7 +51,7 @@ def packed_members(path: Path, kind: ArchiveKind, wanted: Collection[str], folde
         else:
             with tarfile.open(path, "r|*") as stream:
                 yield _TarMembers(stream, frozenset(wanted), folder)
-    except _BROKEN as error:
+    except (*DAMAGED, KeyError) as error:
         raise RunFailed(
             f"Members of {path} cannot be taken from it. Received: {error}",
             hint="--overwrite makes all of them anew.",

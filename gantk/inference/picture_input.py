@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from gantk.inference.archives import Archive
+from gantk.inference.archives import Archive, Member
 from gantk.inference.picture import BadPicture
 
 SUFFIXES = frozenset(
@@ -30,11 +30,12 @@ class PictureInput:
         stamp: Changes whenever the content does (size and time, or a checksum); empty where that is not known.
         identity: Device and number of the file it is, where it is one.
         archive: The archive it is in, where it is in one.
-        number: Its number in the archive.
+        member: What it is in the archive.
         problem: Why it cannot be read; empty where nothing is known against it.
         path: The file it is, where it is one: a large one is then read where it lies.
         spool: As `read`, but a large content comes as a file without a name in the folder given, where the input can
             do so.
+        address: The URL it lies behind, whole, where it does; may hold what nobody is to see.
         remote: Whether it lies behind a URL: what is read comes over a network.
         beginning: Returns the first bytes without reading many more, where that is of use. Raises as `read`.
     """
@@ -45,12 +46,18 @@ class PictureInput:
     stamp: str = ""
     identity: tuple[int, int] | None = None
     archive: Archive | None = None
-    number: int = 0
+    member: Member | None = None
     problem: str = ""
     path: Path | None = None
     spool: Callable[[Path], bytes | IO[bytes]] | None = None
+    address: str = ""
     remote: bool = False
     beginning: Callable[[int], bytes] | None = None
+
+    @property
+    def number(self) -> int:
+        """Its number in the archive."""
+        return self.member.number if self.member is not None else 0
 
 
 @dataclass

@@ -50,6 +50,8 @@ _BMP_HEADER_SIZES = (12, 16, 40, 52, 56, 64, 108, 124)
 _PNG_START, _CHUNK_FRAME = 8, 12
 _PNG_PIXELS = (b"PLTE", b"IDAT", b"fdAT")
 _NEW_SUBFILE_TYPE, _REDUCED_COPY = 254, 1
+_DNG_VERSION = 50706
+_CR2_MARK = b"CR\x02"
 
 
 def picture_format(beginning: bytes) -> str | None:
@@ -141,7 +143,12 @@ def _check_sums(content: bytes) -> None:
 
 
 def refuse_several(image: ImageFile.ImageFile, kind: str) -> tuple[str, ...]:
-    """Refuse animations and files of several pages; return a note on smaller copies that are left out."""
+    """Refuse animations, files of several pages and camera files; return a note on smaller copies that are left out."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and _is_raw(image):
+        raise BadPicture(
+            "A camera's raw file: what can be read of it is a small preview, not the picture.",
+            hint="Develop it first, into a TIFF or JPEG file.",
+        )
     frames = getattr(image, "n_frames", 1)
     if frames <= 1:
         return ()
@@ -156,6 +163,19 @@ def refuse_several(image: ImageFile.ImageFile, kind: str) -> tuple[str, ...]:
             raise BadPicture(f"A TIFF file of {frames} pages, not one picture.", hint="Split it into single pages.")
     image.seek(0)
     return (f"{frames - 1} smaller copies inside the TIFF file were left out",)
+
+
+def _is_raw(image: TiffImagePlugin.TiffImageFile) -> bool:
+    """Whether a TIFF file is DNG, NEF, ARW, CR2 or their like, whose first picture is a preview of another."""
+    if _DNG_VERSION in image.tag_v2 or int(image.tag_v2.get(_NEW_SUBFILE_TYPE, 0)) & _REDUCED_COPY:
+        return True
+    stream = image.fp
+    assert stream is not None
+    position = stream.tell()
+    stream.seek(8)
+    mark = stream.read(3)
+    stream.seek(position)
+    return mark == _CR2_MARK
 
 
 def _decoded(image: ImageFile.ImageFile, kind: str, content: bytes, notes: tuple[str, ...]) -> Picture:

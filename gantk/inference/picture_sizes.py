@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from gantk.inference.content import Content
 from gantk.inference.inputs import PictureInput
@@ -15,10 +17,16 @@ from gantk.inference.rows.reading import Outline, outline_of
 _BEGINNING = 1 << 16
 
 
-def header_of(picture: PictureInput, *, max_pixels: int) -> tuple[Outline, Content]:
+def header_of(picture: PictureInput, *, max_pixels: int, folder: Path | None = None) -> tuple[Outline, Content]:
     """Read the header of an input: of a file nothing but that, of an archive the whole member.
 
     Of what lies behind a URL the beginning is read, and the rest only where that does not tell.
+
+    Args:
+        picture: The input.
+        max_pixels: A picture of more fails.
+        folder: Takes the content of a large one that lies in an archive or behind a URL, in a file without a name;
+            without a folder it is held in memory.
 
     Returns:
         The header, and the file, without its checksum; empty where no more than the beginning was read.
@@ -36,8 +44,11 @@ def header_of(picture: PictureInput, *, max_pixels: int) -> tuple[Outline, Conte
                 content = Content("", len(beginning), held=beginning)
                 outline = outline_of(content, max_pixels=max_pixels)
                 return outline, content if len(beginning) < _BEGINNING else Content("", 0)
-        held = picture.read()
-        content = Content("", len(held), held=held)
+        read = picture.read() if folder is None or picture.spool is None else picture.spool(folder)
+        if isinstance(read, bytes):
+            content = Content("", len(read), held=read)
+        else:
+            content = Content("", os.fstat(read.fileno()).st_size, file=read)
     return outline_of(content, max_pixels=max_pixels), content
 
 

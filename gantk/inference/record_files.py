@@ -13,6 +13,11 @@ MANIFEST = "manifest.jsonl"
 FAILURES = "failures.jsonl"
 
 
+def is_inside(output: str) -> bool:
+    """Whether a recorded output lies below the job's folder: records may come from elsewhere, with their archive."""
+    return bool(output) and "\0" not in output and not output.startswith("/") and ".." not in output.split("/")
+
+
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the lines of a file that are JSON objects; none where there is no file."""
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from gantk.inference.picture import BadPicture
-from gantk.inference.spooling import FILE_LIMIT, IN_MEMORY, TooLarge, spooled
+from gantk.inference.spooling import FILE_LIMIT, IN_MEMORY, TooLarge, spooled, too_large
 
 # What file systems call a checksum, and what they call a time; the first there is tells that a content has changed.
 _CHECKSUMS = ("ETag", "etag", "md5Hash", "md5", "Content-MD5", "content_md5", "Digest", "checksum", "sha256", "CRC")
@@ -38,6 +38,9 @@ class RemoteFile:
     size: int | None = None
     stamp: str = ""
 
+    def __post_init__(self) -> None:
+        wait_longer(self.system)
+
     @classmethod
     def of(cls, system: Any, info: Mapping[str, Any], label: str) -> RemoteFile:
         """Return a file by what the file system says of it."""
@@ -59,7 +62,9 @@ class RemoteFile:
 
     def beginning(self, count: int) -> bytes:
         """Return the first bytes, without asking for many more. Raises `BadPicture`."""
-        with self.open(_SNIFFED_BLOCK) as stream:
+        if self.size == 0:
+            return b""
+        with self._from_the_front(max(count, _SNIFFED_BLOCK)) as stream:
             return stream.read(count)
 
     def read(self) -> bytes:
@@ -76,16 +81,31 @@ class RemoteFile:
             RunFailed: The disk is full.
         """
         if self.size is not None and self.size > FILE_LIMIT:
-            raise BadPicture(_too_large())
-        if self.size is not None and self.size <= IN_MEMORY:
-            with in_words():
-                # One request, where a stream may take several.
-                return bytes(self.system.cat_file(self.path))
+            raise BadPicture(too_large(self.size))
         try:
-            with self.open() as stream:
+            with self._from_the_front() as stream:
                 return spooled(stream, folder)
         except TooLarge:
-            raise BadPicture(_too_large()) from None
+            raise BadPicture(too_large()) from None
+
+    def _from_the_front(self, count: int | None = None) -> IO[bytes]:
+        """Return a stream that cannot be sought in, of one request where that can be.
+
+        No more is in memory than what is read, whatever a server has announced and then sends.
+
+        Args:
+            count: Bytes that will be read; None for all.
+        """
+        if not _is_http(self.system):
+            small = self.size if self.size is not None and self.size <= IN_MEMORY else None
+            return self.open(count or small or None)
+        options: dict[str, Any] = {}
+        if count is not None:
+            options["headers"] = {**self.system.kwargs.get("headers", {}), "Range": f"bytes=0-{count - 1}"}
+        with in_words():
+            # Without a size the file system would ask for it, and has no use for it here.
+            file = self.system.open(self.path, "rb", block_size=0, size=self.size or 1, **options)
+            return io.BufferedReader(_RemoteStream(file))
 
 
 class _RemoteStream(io.RawIOBase):
@@ -122,8 +142,25 @@ class _RemoteStream(io.RawIOBase):
         super().close()
 
 
-def _too_large() -> str:
-    return f"It is larger than {FILE_LIMIT >> 30} GiB."
+def _is_http(system: Any) -> bool:
+    protocol = getattr(system, "protocol", ())
+    return "https" in ((protocol,) if isinstance(protocol, str) else protocol)
+
+
+def wait_longer(system: Any) -> None:
+    """Let a request to a web server take as long as its content comes, where nobody has set another limit.
+
+    The limit of the library is five minutes, however much has come by then. What is set here is not sent to other
+    processes with the file system.
+    """
+    if _is_http(system) and "timeout" not in {**system.client_kwargs, **system.kwargs}:
+        import aiohttp
+
+        system.kwargs = {**system.kwargs, "timeout": aiohttp.ClientTimeout(None, sock_connect=30, sock_read=60)}
+    behind = getattr(system, "fs", None)
+    if behind is not None:
+        # That of a cache.
+        wait_longer(behind)
 
 
 def stamp_of(info: Mapping[str, Any]) -> str:
@@ -152,7 +189,7 @@ def is_missing(error: BaseException) -> bool:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return a file system's error in words, on one line, without what comes before `@` in a URL."""
+    """Return a file system's error in words, on one line, without what a URL may hold of secrets."""
     cause = _cause(error)
     if is_missing(cause):
         return "there is no such file"
@@ -166,7 +203,7 @@ def reason_of(error: BaseException) -> str:
         return "it can only be read from the front, and a zip file begins at its end; download it, or pack a tar file"
     status = getattr(cause, "status", None)
     text = f"{status} {getattr(cause, 'message', '')}" if isinstance(status, int) else str(cause)
-    return without_password(" ".join(text.split())).rstrip(".") or type(cause).__name__
+    return without_secrets(" ".join(text.split())).rstrip(".") or type(cause).__name__
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -176,6 +213,6 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def without_password(url: str) -> str:
-    """Return a URL, or a text with some, without user names and passwords."""
-    return re.sub(r"://[^/@\s]*@", "://", url)
+def without_secrets(url: str) -> str:
+    """Return a URL, or a text with some, without user names, passwords and what follows `?` or `#` in a web address."""
+    return re.sub(r"(https?://[^\s?#'\"]*)[?#][^\s'\"]*", r"\1?…", re.sub(r"://[^/@\s]*@", "://", url))

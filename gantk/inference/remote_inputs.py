@@ -21,8 +21,8 @@ from gantk.inference.archives import ARCHIVE_MAGIC_BYTES, Archive, ArchiveSource
 from gantk.inference.picture import BadPicture
 from gantk.inference.picture_input import Discovery, PictureInput, is_picture_name, unreadable
 from gantk.inference.picture_reading import MAGIC_BYTES, picture_format
-from gantk.inference.remote_files import RemoteFile, is_missing, reason_of, stamp_of, without_password
-from gantk.inference.spooling import FILE_LIMIT
+from gantk.inference.remote_files import RemoteFile, is_missing, reason_of, stamp_of, wait_longer, without_secrets
+from gantk.inference.spooling import FILE_LIMIT, too_large
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)")
 _LOCAL = ("file://", "local://")
@@ -61,8 +61,8 @@ def remote_inputs(url: str, found: Discovery) -> Iterator[PictureInput | Archive
     Raises:
         UsageError: There is nothing at the URL, or the protocol is unknown, or its package not installed.
     """
-    shown = without_password(url)
-    name = shown.rstrip("/").rpartition("/")[2] or shown
+    shown = without_secrets(url)
+    name = _plain_path(url).rstrip("/").rpartition("/")[2] or shown
     try:
         system, path = _file_system(url)
         # Listings that an earlier job has left may be old.
@@ -89,27 +89,32 @@ def _file_system(url: str) -> tuple[Any, str]:
     import fsspec
 
     try:
-        return fsspec.core.url_to_fs(url)
+        system, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
         module = str(getattr(error.__cause__ or error, "name", None) or "").partition(".")[0]
         package = _PACKAGES.get(module, module)
         raise UsageError(
-            f"A package is missing for {without_password(url)}. Received: {error}",
+            f"A package is missing for {without_secrets(url)}. Received: {error}",
             hint=f"pip install {package}" if package else "",
         ) from error
     except ValueError as error:
         raise UsageError(
             f"The protocol of a URL must be one that fsspec knows, such as https, s3, gs, sftp. "
-            f"Received: {without_password(url)} ({error})"
+            f"Received: {without_secrets(url)} ({error})"
         ) from error
+    wait_longer(system)
+    return system, path
 
 
 def _matches(system: Any, path: str, url: str) -> Sequence[dict[str, Any]]:
     """Return what the file system says of the file or folder, or of all that fit the pattern."""
     if is_url_pattern(url):
         matches = system.glob(path, detail=True)
+        if "**" in path:
+            # Stands for what lies in the folders that fit it, too: they would be taken a second time.
+            matches = {name: info for name, info in matches.items() if info["type"] != "directory"}
         if not matches:
-            raise UsageError(f"The pattern must fit at least one file. Received: {without_password(url)!r}")
+            raise UsageError(f"The pattern must fit at least one file. Received: {without_secrets(url)!r}")
         return [matches[name] for name in sorted(matches)]
     if path.startswith(_HTTP) and path.endswith("/"):
         # Of a web address nobody says whether it is a folder; its page must list the files.
@@ -141,7 +146,7 @@ class _RemoteSearch:
             archive = archive_from(ArchiveSource(name, remote.label, remote.open, remote.stamp), beginning)
             if archive is not None:
                 return archive
-        return _picture(remote, name)
+        return _picture(remote, name, self._address(remote.path))
 
     def folder(self, root: str) -> Iterator[PictureInput]:
         """Yield the pictures of a folder with its tree; a folder that cannot be listed fails."""
@@ -198,27 +203,30 @@ class _RemoteSearch:
                 remote = replace(remote, size=info.get("size") or remote.size, stamp=stamp_of(info))
             except Exception as error:
                 return unreadable(_result_name(relative), remote.label, f"It cannot be read: {reason_of(error)}.")
-        return _picture(remote, relative)
+        return _picture(remote, relative, self._address(full))
+
+    def _address(self, path: str) -> str:
+        _, chain, rest = self._url.partition("::")
+        return f"{self._system.unstrip_protocol(path)}{chain}{rest}"
 
     def _label(self, path: str) -> str:
-        label = str(self._system.unstrip_protocol(path))
-        _, chain, rest = self._url.partition("::")
-        return without_password(f"{label}{chain}{rest}")
+        return without_secrets(self._address(path))
 
 
-def _picture(remote: RemoteFile, name: str) -> PictureInput:
+def _picture(remote: RemoteFile, name: str, address: str) -> PictureInput:
     try:
         result = safe_name(name)
     except BadPicture as error:
         return unreadable("picture", remote.label, error.message)
     if remote.size is not None and remote.size > FILE_LIMIT:
-        return unreadable(result, remote.label, f"It is larger than {FILE_LIMIT >> 30} GiB: {remote.size} bytes.")
+        return unreadable(result, remote.label, too_large(remote.size))
     return PictureInput(
         result,
         remote.label,
         remote.read,
         stamp=remote.stamp,
         spool=remote.spool,
+        address=address,
         remote=True,
         beginning=remote.beginning,
     )

@@ -22,6 +22,16 @@ class TooLarge(Exception):
     """There is more than `FILE_LIMIT`."""
 
 
+def too_large(size: int | None = None, why: str = "") -> str:
+    """Return the reason of an input that is larger than `FILE_LIMIT`.
+
+    Args:
+        size: Its bytes, where they are known.
+        why: What makes that matter.
+    """
+    return f"It is larger than {FILE_LIMIT >> 30} GiB{why}" + ("." if size is None else f": {size} bytes.")
+
+
 class Readable(Protocol):
     """What content is read from."""
 

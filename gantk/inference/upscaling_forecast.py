@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import os
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -47,7 +48,7 @@ class Measurement:
 
     Args:
         pictures: How many were tried.
-        tiles: How many tiles of them were run.
+        tiles: How many tiles of them were run; one whose colours are run one by one counts once.
         tile_side: Longest side of a tile in force.
         start_seconds: Loading the framework, building the network and compiling it.
         tile_pixels: Of the tiles run, with their margins.
@@ -161,7 +162,8 @@ def forecast_upscaling(
     retry_failures: bool = False,
     progress: bool = False,
 ) -> Forecast:
-    """Say what `upscale` would do and how long it would take. Nothing is written.
+    """Say what `upscale` would do and how long it would take. Nothing is written, but for what passes through a nameless
+    file of the system's folder for temporary ones: members of archives that are larger than 32 MB.
 
     The headers of all files are read, of archives every member. Damage behind a header is not seen.
 
@@ -213,7 +215,9 @@ def _row(task: Task, action: str) -> dict[str, Any]:
 
 def _look(task: Task, process: Upscaling, max_pixels: int, forecast: Forecast, held: _Held) -> None:
     try:
-        outline, content = header_of(task.picture, max_pixels=max_pixels)
+        outline, content = header_of(task.picture, max_pixels=max_pixels, folder=Path(tempfile.gettempdir()))
+        if content.file is not None:
+            content.file.close()
         size = process.target(outline)
     except (BadPicture, OSError, MemoryError) as error:
         forecast.unreadable.append((task, reading_problem(error)))
@@ -252,7 +256,7 @@ def _contents(sizes: Sequence[tuple[Task, Outline, tuple[int, int]]], held: Mapp
             samples.append(held[id(task)])
         else:
             with suppress(BadPicture, OSError, MemoryError):
-                samples.append(content_of(task.picture))
+                samples.append(content_of(task.picture, Path(tempfile.gettempdir())))
     return samples
 
 
@@ -301,15 +305,15 @@ def _measured(process: Upscaling, samples: Sequence[Content]) -> Measurement | N
         return None
     start += _warmed_up(process, batches, opened[0])
     clock = _Clock()
-    tiles = tile_pixels = 0
+    tiles = tile_pixels = 0.0
     made: list[tuple[Any, list[Picture]]] = []
     for picture in opened:
         strips: list[Picture] = []
         with suppress(BadPicture, OSError, MemoryError):
             assembly = process.assemble(picture, strips.append)
             for work in assembly.works():
-                tiles += 1
-                tile_pixels += work.tile.shape[0] * work.tile.shape[1]
+                tiles += 1 / assembly.planes
+                tile_pixels += work.tile.shape[0] * work.tile.shape[1] / assembly.planes
                 for result in batches.add(work):
                     result.owner.place(result)
                 if clock.wall > _NETWORK_SECONDS:
@@ -331,10 +335,10 @@ def _measured(process: Upscaling, samples: Sequence[Content]) -> Measurement | N
             encoded_pixels += _encoded(process, picture, strips)
     return Measurement(
         pictures=len(made),
-        tiles=tiles,
+        tiles=max(1, round(tiles)),
         tile_side=batches.rule.side,
         start_seconds=start,
-        tile_pixels=tile_pixels,
+        tile_pixels=round(tile_pixels),
         network_seconds=network,
         network_cpu_seconds=network_cores,
         reading_seconds=reading / decoded_pixels * 1e6 if decoded_pixels else 0.0,

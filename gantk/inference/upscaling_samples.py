@@ -18,7 +18,7 @@ from gantk.inference.inputs import PictureInput, discover
 from gantk.inference.picture import BadPicture, Picture
 from gantk.inference.picture_reading import read_picture
 from gantk.inference.picture_writing import fitted
-from gantk.inference.record_files import MANIFEST, read_lines
+from gantk.inference.record_files import MANIFEST, is_inside, read_lines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,9 +75,11 @@ def before_and_after(
 
 
 def _is_shown(line: Mapping[str, Any]) -> bool:
-    size = (line.get("width"), line.get("height"))
+    size, output = (line.get("width"), line.get("height")), line.get("output")
     return (
         line.get("status") == "done"
+        and isinstance(output, str)
+        and is_inside(output)
         and isinstance(line.get("input"), str)
         and all(isinstance(side, int) for side in size)
         and line["width"] * line["height"] <= _MOST_PIXELS

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,10 +21,11 @@ import pytest
 from gantk.artifacts import Bundle
 from gantk.errors import RunFailed, UsageError
 from gantk.inference import JobSummary, archive_output, translate
-from gantk.inference.archive_packing import archive_kind, archive_writer
+from gantk.inference.archive_packing import WrongSize, archive_kind, archive_writer
 from gantk.inference.batch_job import failures_file, run_job
 from gantk.inference.destination import FolderOutput, companion, destination_for
 from gantk.inference.job_plan import discover_and_plan
+from gantk.inference.job_records import JobRecords
 from gantk.inference.picture import BadPicture
 from gantk.inference.picture_reading import picture_format
 
@@ -145,7 +147,13 @@ def test_results_go_into_an_archive_in_the_order_of_the_inputs(photos: Path, tmp
     assert all(content == (photos / member).read_bytes() for member, content in read.items())
     assert beside(out) == [name, f"{name}.manifest.jsonl"]
     head, *records = lines(companion(out, "manifest.jsonl"))
-    assert head == {"archive": name, "bytes": out.stat().st_size}
+    status = out.stat()
+    assert head == {
+        "archive": name,
+        "bytes": status.st_size,
+        "mtime_ns": status.st_mtime_ns,
+        "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
+    }
     assert [line["output"] for line in records] == IN_ORDER
     assert all(line["status"] == "done" for line in records)
 
@@ -267,7 +275,7 @@ def test_a_zip_file_beyond_32_bits() -> None:
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
 @pytest.mark.parametrize("content", [b"ab", b"abcd"])
 def test_a_member_of_another_size_than_recorded_is_an_error(kind: Any, content: bytes) -> None:
-    with pytest.raises(EOFError, match=r"a\.png must have 3 bytes"), archive_writer(io.BytesIO(), kind) as archive:
+    with pytest.raises(WrongSize, match=r"a\.png must have 3 bytes"), archive_writer(io.BytesIO(), kind) as archive:
         archive.add("a.png", 3, io.BytesIO(content))
 
 
@@ -539,6 +547,9 @@ elif moment == "removing":
         if Path(path).parent.name.endswith(".parts"):
             die()
     os.unlink = deadly
+elif moment == "opening":
+    from gantk.inference.job_records import JobRecords
+    JobRecords._write_manifest = lambda self, **options: die()
 process = tests.Copy()
 print(*tests.counts(tests.job([inputs], out, process=process)), process.calls)
 """
@@ -550,6 +561,7 @@ def killed(inputs: Path, out: Path, moment: str) -> subprocess.CompletedProcess[
 
 
 MOMENTS = {
+    "opening": 4,
     "replace z.png before": 1,
     "replace z.png after": 1,
     "packing": 0,
@@ -583,7 +595,7 @@ def test_a_killed_job_continues_to_the_same_bytes(
     # The same with an archive already there, most of whose members stay.
     write(photos / "b.png", encoded(seed=30))
     job([photos], after)
-    for moment in moments[2:] if name == "out.zip" else moments:
+    for moment in ["opening", *moments[3:]] if name == "out.zip" else moments:
         out = tmp_path / moment.replace(" ", "-") / name
         dead = killed(photos, out, moment.replace("OUT", name))
         assert dead.returncode == -signal.SIGKILL, (moment, dead.stderr)
@@ -659,7 +671,10 @@ def test_a_damaged_archive_of_our_own(photos: Path, tmp_path: Path, encoded: Enc
     job([photos], out)
     content = bytearray(out.read_bytes())
     content[200:210] = bytes(10)
+    status = out.stat()
     out.write_bytes(content)
+    # A disk that goes bad does not tell.
+    os.utime(out, ns=(status.st_atime_ns, status.st_mtime_ns))
     write(photos / "b.png", encoded(seed=50))
     with pytest.raises(RunFailed, match="cannot be taken from it") as caught:
         job([photos], out)
@@ -720,3 +735,215 @@ def test_temporary_files_of_a_killed_job_are_removed(photos: Path, tmp_path: Pat
     assert any(".tmp-" in name for name in beside(out))
     job([photos], out)
     assert not any(".tmp-" in name for name in os.listdir(tmp_path))
+
+
+# What a job that was killed, or somebody else, has left
+
+
+class Larger(Copy):
+    """Results that are not the input, and of another size."""
+
+    def write(self, result: bytes) -> tuple[bytes, dict[str, Any]]:
+        return result + b"larger", {}
+
+
+class Inverted(Copy):
+    """Results that are not the input, and of its size."""
+
+    def write(self, result: bytes) -> tuple[bytes, dict[str, Any]]:
+        return bytes(255 - value for value in result), {}
+
+
+def killed_before_its_line(monkeypatch: pytest.MonkeyPatch, inputs: Path, out: Path, process: Copy) -> None:
+    """Let a job with other settings end after its first result and before what it records of it."""
+
+    def die(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobRecords, "finish", die)
+        with pytest.raises(KeyboardInterrupt):
+            job([inputs], out, process=process, settings="other")
+
+
+@pytest.mark.parametrize("name", ["out", "out.zip", "out.tar"])
+def test_a_result_that_is_gone_and_cannot_be_made_again_is_no_result(photos: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / name
+    job([photos], out)
+    (out / "b.png" if name == "out" else out).unlink()
+    (photos / "b.png").unlink()
+    (photos / "b.png").symlink_to("/nowhere")
+    for _ in range(2):
+        assert job([photos], out).failed == 1
+    records = [line.get("output") for line in lines(companion(out, "manifest.jsonl"))]
+    assert "b.png" not in records
+    if name != "out":
+        assert "b.png" not in members(out)
+        assert "a.png" in members(out)
+
+
+@pytest.mark.parametrize("name", ["out.zip", "out.tar.gz"])
+@pytest.mark.parametrize("process", [Larger, Inverted])
+def test_a_member_is_kept_whose_new_result_has_no_line(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, process: type[Copy]
+) -> None:
+    out = tmp_path / name
+    job([photos], out)
+    killed_before_its_line(monkeypatch, photos / "b.png", out, process())
+    assert (tmp_path / f"{name}.parts" / "b.png").is_file()
+    assert counts(job([photos / "a.png"], out)) == (1, 0, 1, 0), "which does not name b.png"
+    assert members(out)["b.png"] == (photos / "b.png").read_bytes()
+    assert sorted(members(out)) == sorted(IN_ORDER)
+    assert counts(job([photos], out)) == (4, 0, 4, 0)
+    assert counts(job([photos / "b.png"], out, process=process(), settings="other")) == (1, 1, 0, 0)
+    assert members(out)["b.png"] == process().write((photos / "b.png").read_bytes())[0]
+
+
+@pytest.mark.parametrize("process", [Larger, Inverted])
+def test_an_input_that_breaks_after_its_new_result_was_left_without_a_line(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, process: type[Copy]
+) -> None:
+    out = tmp_path / "out.zip"
+    job([photos], out)
+    before = (photos / "b.png").read_bytes()
+    killed_before_its_line(monkeypatch, photos / "b.png", out, process())
+    write(photos / "b.png", b"nonsense")
+    for done in (3, 0):
+        assert counts(job([photos], out, process=process(), settings="other")) == (4, done, 3 - done, 1)
+    assert members(out)["b.png"] == before, "as before, since nothing took its place"
+    assert beside(out) == ["out.zip", "out.zip.failures.jsonl", "out.zip.manifest.jsonl"]
+
+
+def test_in_a_folder_a_result_without_a_line_is_made_again(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    job([photos], out)
+    killed_before_its_line(monkeypatch, photos / "b.png", out, Inverted())
+    # Its size is the one that is recorded, and it is not the result of these settings.
+    assert (out / "b.png").read_bytes() != (photos / "b.png").read_bytes()
+    assert counts(job([photos], out)) == (4, 1, 3, 0)
+    assert (out / "b.png").read_bytes() == (photos / "b.png").read_bytes()
+
+
+def test_what_a_killed_job_has_left_stays_its_own_while_its_input_is_broken(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoded: Encode
+) -> None:
+    out = tmp_path / "out"
+    killed_before_its_line(monkeypatch, photos / "b.png", out, Copy())
+    assert (out / "b.png").is_file()
+    write(photos / "b.png", b"nonsense")
+    assert counts(job([photos / "b.png"], out)) == (1, 0, 0, 1)
+    write(photos / "b.png", encoded(seed=60))
+    assert counts(job([photos / "b.png"], out)) == (1, 1, 0, 0)
+
+
+@pytest.mark.parametrize("name", ["out", "out.zip"])
+def test_there_is_a_line_for_each_failure(photos: Path, tmp_path: Path, encoded: Encode, name: str) -> None:
+    out = tmp_path / name
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        with zipfile.ZipFile(tmp_path / "twice.zip", "w") as archive:
+            for seed in range(3):
+                archive.writestr("x.png", encoded(seed=seed))
+    if name == "out":
+        write(out / "er/ünï 漢字.png", b"somebody's")
+    # One input that is to give two outputs, of which one is in the way; three of one name; one that is no picture.
+    bad = write(tmp_path / "bad.png", b"no picture")
+    inputs = [photos / "deep", photos, tmp_path / "twice.zip", bad]
+    for retry in (False, False, True):
+        summary = job(inputs, out, retry_failures=retry)
+        failures = lines(companion(out, "failures.jsonl"))
+        assert summary.failed == len(failures) == (4 if name == "out" else 3)
+        assert sorted((line["input"], line["reason"]) for line in failures) == sorted(summary.reasons)
+    labels = [line["input"] for line in failures if "twice.zip" in line["input"]]
+    assert [label.rpartition("!")[2] for label in labels] == ["x.png (2)", "x.png (3)"]
+    # The same file by another name.
+    write(bad, encoded())
+    summary = job([os.path.relpath(bad), photos], out, retry_failures=True)
+    assert summary.failed == 0
+    assert not [line for line in lines(companion(out, "failures.jsonl")) if "bad.png" in line["input"]]
+
+
+def test_a_failure_of_a_killed_job_and_another_path_of_the_same_file(photos: Path, tmp_path: Path) -> None:
+    write(photos / "b.png", b"no picture")
+    job([os.path.relpath(photos)], tmp_path / "out")
+    assert counts(job([photos], tmp_path / "out", settings="other")) == (4, 3, 0, 1)
+    (failure,) = lines(tmp_path / "out" / "failures.jsonl")
+    assert failure["input"] == str(photos / "b.png")
+
+
+def test_names_in_a_manifest_from_elsewhere_do_not_lead_out(photos: Path, tmp_path: Path) -> None:
+    for kind, name in (("tar", "out.tar"), ("zip", "out.zip"), ("zip", "absolute.zip")):
+        secret = write(tmp_path / "secret.txt", b"mine")
+        folder = tmp_path / f"deep-{name}" / "er"
+        folder.mkdir(parents=True)
+        out, inside = folder / name, (photos / "a.png").read_bytes()
+        evil = str(secret) if name == "absolute.zip" else "../../pwned.txt" if kind == "tar" else "../../secret.txt"
+        with out.open("wb") as stream, archive_writer(stream, kind) as archive:  # type: ignore[arg-type]
+            for member, content in ((evil, b"evil"), ("!a.png", inside)):
+                archive.add(member, len(content), io.BytesIO(content))
+        status = out.stat()
+        head = {"archive": name, "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
+        records = [
+            {"output": member, "input": "x", "bytes": size, "status": "done"}
+            for member, size in (("!a.png", len(inside)), (evil, 4))
+        ]
+        write(
+            companion(out, "manifest.jsonl"), b"".join(json.dumps(line).encode() + b"\n" for line in [head, *records])
+        )
+        assert job([photos], out).failed == 0
+        assert secret.read_bytes() == b"mine"
+        assert not (tmp_path / "pwned.txt").exists()
+        assert sorted(members(out)) == sorted(["!a.png", *IN_ORDER])
+
+
+def test_names_in_the_manifest_of_a_folder_do_not_lead_out(photos: Path, tmp_path: Path) -> None:
+    kept = write(tmp_path / ".precious.png.tmp-1", b"mine")
+    begun = json.dumps({"output": "../precious.png", "status": "started"}).encode()
+    write(tmp_path / "out" / "manifest.jsonl", begun + b"\n")
+    assert counts(job([photos], tmp_path / "out")) == (4, 4, 0, 0)
+    assert kept.exists()
+
+
+@pytest.mark.parametrize("name", ["out", "out.tar"])
+def test_results_with_names_that_only_look_dangerous_are_known_again(
+    tmp_path: Path, encoded: Encode, name: str
+) -> None:
+    for seed, file in enumerate(("back\\slash.png", "d..ots..png", "A:2.png" if name == "out" else "1:2.png", "x.png")):
+        write(tmp_path / "in" / file, encoded(seed=seed))
+    assert counts(job([tmp_path / "in"], tmp_path / name)) == (4, 4, 0, 0)
+    assert counts(job([tmp_path / "in"], tmp_path / name)) == (4, 0, 4, 0)
+
+
+def test_a_result_that_changes_while_it_is_packed(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.zip"
+    writer = archive_output.archive_writer
+
+    def shrinking(*arguments: Any) -> Any:
+        write(tmp_path / "out.zip.parts" / "b.png", b"short")
+        return writer(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive_output, "archive_writer", shrinking)
+        with pytest.raises(RunFailed, match=r"b\.png must have \d+ bytes. Received: 5") as caught:
+            job([photos], out)
+    assert "same command again" in caught.value.hint
+    process = Copy()
+    assert counts(job([photos], out, process=process)) == (4, 1, 3, 0)
+    assert members(out)["b.png"] == (photos / "b.png").read_bytes()
+
+
+def test_an_archive_of_the_same_size_with_other_bytes_is_not_taken_for_ours(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.zip"
+    job([photos], out)
+    content = bytearray(out.read_bytes())
+    content[200] ^= 1
+    out.write_bytes(content)
+    with pytest.raises(UsageError, match="has been changed since"):
+        job([photos], out)
+    content[200] ^= 1
+    out.write_bytes(content)
+    assert counts(job([photos], out)) == (4, 0, 4, 0), "a copy has another time, and the same checksum"

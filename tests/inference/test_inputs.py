@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gantk.errors import UsageError
-from gantk.inference.archives import archive_stem, fitting_name, safe_name
+from gantk.inference.archives import ArchiveSource, ZipArchive, archive_stem, fitting_name, safe_name
 from gantk.inference.inputs import Discovery, discover
 from gantk.inference.picture import BadPicture
 
@@ -214,6 +214,72 @@ def test_damage_and_encryption_in_a_zip(tmp_path: Path, encoded: Encode) -> None
     with pytest.raises(BadPicture, match="CRC"):
         damaged.read()
     assert encrypted.problem == "It is encrypted."
+
+
+def test_a_tar_that_is_cut_inside_a_file_without_a_suffix_is_one_failure(tmp_path: Path, encoded: Encode) -> None:
+    path = tar(tmp_path / "photos.tar", {"a.png": encoded(), "README": bytes(50000)})
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"README") + 512])
+    found = discover([path, write(tmp_path / "b.png", encoded())], tmp_path / "out")
+    found.close()
+    whole, last, other = found.pictures
+    assert (whole.problem, other.problem) == ("", "")
+    assert last.name == "photos"
+    assert "cut short" in last.problem
+
+
+def test_all_that_lies_behind_damage_in_a_tar_is_told_of_the_damage(tmp_path: Path, encoded: Encode) -> None:
+    contents = {f"{number}.png": encoded(seed=number) for number in range(5)}
+    path = tar(tmp_path / "photos.tar", contents)
+    found = discover([path], tmp_path / "out")
+    (archive,) = found.archives
+    archive.expect([picture.number for picture in found.pictures])
+    # Cut short meanwhile, in the content of 2.png.
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"2.png") + 600])
+    first, second, cut, *behind = found.pictures
+    assert [first.read(), second.read()] == [contents["0.png"], contents["1.png"]]
+    with pytest.raises(BadPicture, match=r"cut short|unexpected end"):
+        cut.read()
+    assert len(behind) == 2
+    for picture in behind:
+        with pytest.raises(BadPicture, match="damaged, cut short"):
+            picture.read()
+    found.close()
+
+
+def test_a_damaged_zip_is_closed(tmp_path: Path) -> None:
+    streams = []
+
+    def opened() -> io.BytesIO:
+        streams.append(io.BytesIO(b"PK\x03\x04 and no more"))
+        return streams[-1]
+
+    archive = ZipArchive(ArchiveSource("x.zip", "x.zip", opened))
+    for _ in range(2):
+        with pytest.raises(BadPicture, match="damaged or cut short"):
+            list(archive.members(lambda name: False))
+    assert [stream.closed for stream in streams] == [True, True]
+
+
+def test_a_pattern_of_all_levels_takes_each_file_once(
+    tmp_path: Path, encoded: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "in" / "a.png", encoded())
+    write(tmp_path / "in" / "s" / "t" / "x.png", encoded())
+    for pattern in ("in/**", f"{tmp_path}/in/**", "**"):
+        assert names(discover([pattern], tmp_path / "out")) == ["a.png", "x.png"]
+    with pytest.raises(UsageError, match="must fit at least one file"):
+        discover(["in/**/"], tmp_path / "out")
+    assert names(discover(["in/*"], tmp_path / "out")) == ["a.png", "t/x.png"], "a folder with its tree"
+
+
+def test_a_file_whose_name_looks_like_a_url(tmp_path: Path, encoded: Encode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "img::1.png", encoded())
+    (picture,) = discover(["img::1.png"], tmp_path / "out").pictures
+    assert (picture.name, picture.read()) == ("img::1.png", encoded())
 
 
 def test_archive_stems() -> None:

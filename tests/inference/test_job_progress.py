@@ -33,7 +33,7 @@ def progress_of(tasks: list[Task], clock: Clock) -> MegapixelProgress:
 def test_megapixels_inside_of_a_picture_speed_and_time_left() -> None:
     tasks, clock = in_archives(3), Clock()
     progress = progress_of(tasks, clock)
-    assert progress.text() == "0 of 3 pictures, 0.0 of an unknown number of MP"
+    assert progress.text() == "0 of 3 pictures, 0 of an unknown number of MP"
     progress.found(tasks[0], 4_000_000)
     assert progress.total == (12.0, False), "the others count as the mean of those known"
     progress.worked(tasks[0], 1_000_000)
@@ -41,13 +41,13 @@ def test_megapixels_inside_of_a_picture_speed_and_time_left() -> None:
     progress.worked(tasks[0], 2_000_000)
     assert progress.megapixels == 3.0
     assert progress.speed == pytest.approx(0.2), "the first tiles begin the count: before them, a network is compiled"
-    assert progress.text() == "0 of 3 pictures, 3.0 of about 12.0 MP, 0.20 MP/s, 45 s left"
+    assert progress.text() == "0 of 3 pictures, 3 of about 12 MP, 0.2 MP/s, 45 s left"
     progress.found(tasks[1], 2_000_000)
     progress.found(tasks[2], 6_000_000)
     progress.worked(tasks[0], 1_000_000)
     progress.ended(tasks[0], 4_000_000)
     assert progress.total == (12.0, True)
-    assert progress.text().startswith("1 of 3 pictures, 4.0 of 12.0 MP")
+    assert progress.text().startswith("1 of 3 pictures, 4 of 12 MP")
     progress.worked(tasks[1], 500_000)
     progress.ended(tasks[1])
     assert progress.total == (10.0, True), "what failed is no more to be done"
@@ -101,7 +101,7 @@ def test_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch, caplo
         display.found(tasks[0], 50)
         display.worked(tasks[0], 50)
         display.ended(tasks[0], 50)
-    assert caplog.messages[-1].startswith("1 of 2 pictures, 0.0 of about 0.0 MP")
+    assert caplog.messages[-1].startswith("1 of 2 pictures, 0.00005 of about 0.0001 MP")
 
 
 def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,7 +113,7 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
             display.worked(task, 3_000_000)
             display.ended(task, 3_000_000)
     shown = " ".join(capsys.readouterr().err.split())
-    assert "2 of 2 pictures, 6.0 of 6.0 MP" in shown
+    assert "2 of 2 pictures, 6 of 6 MP" in shown
 
 
 def test_quiet(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:

@@ -309,6 +309,22 @@ def test_all_other_exif_bytes_stay_as_they_are() -> None:
         assert without_orientation(damaged) == damaged
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("order", [b"II", b"MM"])
+def test_resolutions_of_the_exif_data_turn_with_the_picture(encoded: Encode, orientation: int, order: bytes) -> None:
+    exif = Image.Exif()
+    exif.endian = "<" if order == b"II" else ">"
+    exif[0x0112], exif[0x011A], exif[0x011B], exif[0x0128] = orientation, 300.0, 150.0, 2
+    content = encoded("JPEG", exif=exif, dpi=(300, 150))
+    assert order in content[:60]
+    with Image.open(io.BytesIO(encode_picture(read(content), Encoding())[0])) as image:
+        kept = image.getexif()
+        expected = (300, 150) if orientation < 5 else (150, 300)
+        assert (kept[0x011A], kept[0x011B]) == expected
+        assert image.info["dpi"] == pytest.approx(expected, abs=1), "as JFIF says"
+        assert kept[0x0112] == 1
+
+
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "BMP", "WEBP", "GIF", "JPEG"])
 @pytest.mark.parametrize("part", [0.02, 0.5, 0.9])
 def test_a_truncated_picture_is_refused(encoded: Encode, form: str, part: float) -> None:
@@ -355,6 +371,24 @@ def test_an_animation_is_refused(encoded: Encode, form: str) -> None:
     content = encoded(form, frames[0], save_all=True, append_images=frames[1:], duration=100)
     with pytest.raises(BadPicture, match="An animation of 3 frames"):
         read(content)
+
+
+@pytest.mark.parametrize("tags", [{254: 1}, {50706: b"\x01\x04\x00\x00"}], ids=["preview first", "DNG"])
+def test_a_camera_raw_file_is_no_picture_of_its_preview(encoded: Encode, tags: dict[int, Any]) -> None:
+    with pytest.raises(BadPicture, match="raw file") as raised:
+        read(encoded("TIFF", Image.fromarray(random_pixels(3)), tiffinfo=tags))
+    assert "Develop" in raised.value.hint
+
+
+def test_a_canon_raw_file_is_no_picture_of_its_preview(encoded: Encode) -> None:
+    plain = encoded("TIFF", Image.fromarray(random_pixels(3)))
+    assert plain[:8] == b"II*\x00\x08\x00\x00\x00"
+    # As Canon does: its mark behind the header, the directory somewhere else.
+    (entries,) = struct.unpack_from("<H", plain, 8)
+    directory = plain[8 : 8 + 2 + 12 * entries + 4]
+    marked = b"II*\x00" + struct.pack("<I", len(plain)) + b"CR\x02\x00" + plain[12:] + directory
+    with pytest.raises(BadPicture, match="raw file"):
+        read(marked)
 
 
 def test_pages_of_a_tiff_are_refused_but_not_its_smaller_copies(encoded: Encode) -> None:

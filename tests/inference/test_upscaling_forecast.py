@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+import io
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +12,7 @@ import numpy as np
 import pytest
 
 from gantk.artifacts import Bundle
-from gantk.inference import PictureInput, upscale, upscaling_forecast
+from gantk.inference import PictureInput, archives, spooling, upscale, upscaling_forecast
 from gantk.inference.job_plan import JobPlan, Task
 from gantk.inference.rows.reading import Outline
 from gantk.inference.tiling.tile_plan import TileRule
@@ -93,6 +96,64 @@ def test_time_is_that_of_the_tiles_with_their_margins_and_of_the_codecs() -> Non
         estimate = upscaling_forecast.estimate(rule, forecast, measured, cores=cores)
         assert estimate.seconds == pytest.approx(3 + expected)
         assert estimate.megapixels_per_second == pytest.approx(0.0064 / expected)
+
+
+def test_a_network_of_one_channel_is_measured_by_the_pixels_of_the_picture(
+    model: Make, tmp_path: Path, encoded: Encode
+) -> None:
+    write(tmp_path / "in" / "a.png", encoded("PNG", image(100, 64)))
+    for channels in (1, 3):
+        options = UpscalingOptions(tile=32, batch_size=3)
+        forecast = forecast_upscaling(model(channels=channels), [tmp_path / "in"], tmp_path / "out", options)
+        assert forecast.estimate is not None
+        measured = forecast.estimate.measured
+        # The one picture was run whole, and so the network's part of the estimate is what it took.
+        assert measured.tile_pixels == 100 * 64
+        assert measured.tiles == 8
+        assert forecast.estimate.seconds - measured.start_seconds >= measured.network_seconds
+        assert estimated_network_share(forecast, measured) == pytest.approx(1)
+
+
+def estimated_network_share(forecast: Forecast, measured: Measurement) -> float:
+    alone = dataclasses.replace(measured, start_seconds=0, network_cpu_seconds=0, reading_seconds=0, encoding_seconds=0)
+    seconds = upscaling_forecast.estimate(TileRule(32, 0), forecast, alone, cores=1).seconds
+    return seconds / measured.network_seconds
+
+
+def test_large_members_of_archives_are_not_held_in_memory(
+    model: Make, tmp_path: Path, encoded: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    contents = {"a.png": encoded("PNG", image(60, 50)), "b.tif": encoded("TIFF", image(90, 80))}
+    for kind in ("zip", "tar"):
+        path = tmp_path / f"in.{kind}"
+        if kind == "zip":
+            with zipfile.ZipFile(path, "w") as archive:
+                for name, content in contents.items():
+                    archive.writestr(name, content)
+        else:
+            with tarfile.open(path, "w") as pack:
+                for name, content in contents.items():
+                    entry = tarfile.TarInfo(name)
+                    entry.size = len(content)
+                    pack.addfile(entry, io.BytesIO(content))
+        seen = []
+        spool = archives.spooled
+
+        def watched(stream: Any, folder: Any, **options: Any) -> Any:
+            seen.append(spool(stream, folder, **options))  # noqa: B023
+            return seen[-1]  # noqa: B023
+
+        with monkeypatch.context() as patch:
+            patch.setattr(spooling, "IN_MEMORY", 1000)
+            patch.setattr(archives, "spooled", watched)
+            patch.setattr(upscaling_forecast.tempfile, "gettempdir", lambda: str(temporary))
+            forecast = forecast_upscaling(model(), [path], tmp_path / "out")
+        assert len(forecast.sizes) == 2
+        assert len(seen) == 2
+        assert all(not isinstance(content, bytes) and content.closed for content in seen)
+        assert not list(temporary.iterdir())
 
 
 @pytest.mark.parametrize("constant", [False, True])

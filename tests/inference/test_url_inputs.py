@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import http.server
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -268,6 +271,12 @@ def test_urls_into_an_archive(bundle: Make, bucket: Any, tmp_path: Path, encoded
         assert (one.namelist(), two.namelist()) == (["deep/a.png"], ["scans/deep/a.png", "b.png"])
 
 
+def test_a_pattern_of_all_levels_takes_each_file_once(bucket: Any, tmp_path: Path, encoded: Encode) -> None:
+    bucket("a.png", encoded())
+    bucket("s/t/x.png", encoded())
+    assert names(discover(["memory://bucket/**"], tmp_path / "out")) == ["a.png", "x.png"]
+
+
 # A web server
 
 
@@ -276,17 +285,28 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     ranges = True
     requests: ClassVar[list[tuple[str, str]]] = []
+    lying = 0
+    slow = 0.0
 
     def log_message(self, *arguments: Any) -> None:
         pass
 
     def do_HEAD(self) -> None:
         self.requests.append(("HEAD", self.path))
+        if self.lying:
+            self._answer(1000)
+            return
         if not self._refused():
             super().do_HEAD()
 
     def do_GET(self) -> None:
         self.requests.append(("GET", self.path))
+        time.sleep(self.slow)
+        if self.lying:
+            self._answer(self.lying)
+            for _ in range(self.lying >> 20):
+                self.wfile.write(bytes(1 << 20))
+            return
         if self._refused():
             return
         span = self.headers.get("Range", "")
@@ -302,6 +322,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.send_header("Content-Length", str(len(part)))
         self.end_headers()
         self.wfile.write(part)
+
+    def _answer(self, size: int) -> None:
+        self.send_response(206 if "Range" in self.headers else 200)
+        self.send_header("Content-Length", str(size))
+        self.send_header("ETag", "x")
+        self.end_headers()
 
     def _refused(self) -> bool:
         for name, code in (("forbidden", 403), ("broken", 500)):
@@ -417,6 +443,91 @@ def test_errors_of_a_web_server(server: tuple[str, Path], tmp_path: Path, encode
         vanishing.read()
 
 
+def test_a_server_that_sends_more_than_it_has_announced(server: tuple[str, Path], tmp_path: Path) -> None:
+    url, _ = server
+    Handler.lying = 48 << 20
+    try:
+        folder = tmp_path / "out"
+        (picture,) = discover([f"{url}/lie.png"], folder).pictures
+        for size in (1000, None):
+            assert picture.spool is not None
+            remote = dataclasses.replace(picture.spool.__self__, size=size)  # type: ignore[attr-defined]
+            Handler.requests.clear()
+            tracemalloc.start()
+            try:
+                content = remote.spool(folder)
+                most = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+            assert not isinstance(content, bytes), "it goes to a file"
+            with content:
+                assert os.fstat(content.fileno()).st_size == 48 << 20
+            assert most < 80 << 20
+            assert [method for method, _ in Handler.requests] == ["GET"], "one request"
+            tracemalloc.start()
+            try:
+                assert remote.beginning(100) == bytes(100)
+                assert tracemalloc.get_traced_memory()[1] < 10 << 20
+            finally:
+                tracemalloc.stop()
+    finally:
+        Handler.lying = 0
+
+
+def test_queries_of_urls_stay_secret(
+    server: tuple[str, Path], bundle: Make, tmp_path: Path, encoded: Encode, caplog: pytest.LogCaptureFixture
+) -> None:
+    url, folder = server
+    (folder / "a.png").write_bytes(encoded())
+    (folder / "bad.png").write_bytes(b"no picture")
+    signed = [
+        f"{url}/{name}.png?X-Amz-Signature=SECRET{number}&size=5"
+        for name in ("a", "bad", "gone", "forbidden")
+        for number in range(2)
+    ]
+    gone = [address for address in signed if "gone" in address]
+    with pytest.raises(UsageError, match=r"gone\.png\?…, which does not exist") as caught:
+        discover(gone, tmp_path / "out")
+    summary = translate(bundle(), [address for address in signed if address not in gone], tmp_path / "out")
+    # Two addresses that differ behind the question mark are two inputs, and one may not hide the other.
+    assert counts(summary) == (6, 1, 0, 5)
+    told = [str(caught.value), str(summary.reasons), caplog.text]
+    told += [path.read_text() for path in sorted((tmp_path / "out").glob("*.jsonl"))]
+    assert not [text for text in told if "SECRET" in text or "X-Amz" in text]
+    labels = [label for label, _ in summary.reasons]
+    assert len(set(labels)) == 5
+    assert f"{url}/a.png?… (2)" in labels
+    text = "403 from 'https://ann:pw@h/a.png?t=1#x', s3://b/a?.png"
+    assert remote_files.without_secrets(text) == "403 from 'https://h/a.png?…', s3://b/a?.png"
+
+
+def test_a_request_may_take_as_long_as_its_content_comes(
+    server: tuple[str, Path], encoded: Encode, tmp_path: Path
+) -> None:
+    url, folder = server
+    (folder / "a.png").write_bytes(encoded())
+    (picture,) = discover([f"{url}/a.png"], tmp_path / "out").pictures
+    system = picture.read.__self__.system  # type: ignore[attr-defined]
+    limit = system.kwargs["timeout"]
+    assert (limit.total, limit.sock_read) == (None, 60)
+    # What is sent to other processes is plain data, and they set the same.
+    again = fsspec.AbstractFileSystem.from_dict(system.to_dict())
+    again.kwargs = {}
+    assert remote_files.RemoteFile(again, f"{url}/a.png", "a.png").read() == encoded()
+    assert again.kwargs["timeout"] == limit
+    own = fsspec.filesystem("http", client_kwargs={"timeout": 7}, skip_instance_cache=True)
+    remote_files.wait_longer(own)
+    assert "timeout" not in own.kwargs, "somebody's own limit stays"
+    system.kwargs = {"timeout": type(limit)(sock_read=0.2)}
+    Handler.slow = 1.0
+    try:
+        with pytest.raises(BadPicture, match="did not answer in time"):
+            picture.read()
+    finally:
+        Handler.slow = 0.0
+        del system.kwargs["timeout"]
+
+
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     pytest.importorskip("aiohttp")
     (picture,) = discover(["http://ann:secret@127.0.0.1:9/a.png"], tmp_path / "out").pictures
@@ -528,6 +639,7 @@ def test_nothing_is_read_beyond_the_limit(
     with pytest.raises(TooLarge):
         spooled(io.BytesIO(LARGE), None, limit=len(LARGE) - 1)
     assert spooled(io.BytesIO(LARGE), None, limit=len(LARGE)) == LARGE
+    monkeypatch.setattr(spooling, "FILE_LIMIT", 1000)
     for module in ("archives", "remote_files", "remote_inputs", "inputs", "content"):
         monkeypatch.setattr(f"gantk.inference.{module}.FILE_LIMIT", 1000)
     path = tmp_path / "a.png"

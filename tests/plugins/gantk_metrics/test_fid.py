@@ -94,8 +94,7 @@ def features_of(images: np.ndarray, options: FIDOptions) -> np.ndarray:
     """One picture at a time through the network, without the metric's batches."""
     loaded = load_features(options.features)
     rows = [
-        loaded.network(loaded.preprocessing(resized(image, 32, "bicubic"))[None].astype("float32"))
-        for image in images
+        loaded.network(loaded.preprocessing(resized(image, 32, "bicubic"))[None].astype("float32")) for image in images
     ]
     return np.concatenate([np.asarray(row) for row in rows]).astype("float64")
 
