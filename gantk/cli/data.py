@@ -87,7 +87,7 @@ def _preparation_of(pipeline: Pipeline, file: Path) -> PreparationOptions:
     help="Write a contact sheet of the first pictures.",
 )
 def inspect(directory: Path, as_json: bool, verify: bool, sheet: Path | None) -> None:
-    """Show what the prepared data set in DIRECTORY holds: counts, sizes, moments, rejects.
+    """Show what the prepared data set in DIRECTORY holds: counts, classes, sizes, moments, rejects.
 
     DIRECTORY is the data set's own folder, or the run directory that it is in.
 
@@ -130,7 +130,7 @@ def _dataset_folder(directory: Path) -> Path:
 
 
 def _print_dataset(dataset: PreparedDataset) -> None:
-    from gantk.data.inspection import field_rows
+    from gantk.data.inspection import class_lines, field_rows
 
     manifest = dataset.manifest
     click.echo(
@@ -150,6 +150,11 @@ def _print_dataset(dataset: PreparedDataset) -> None:
     for field, transforms in (manifest.get("derive") or {}).items():
         steps = " → ".join(("patch" if patches else "picture", *(transform["type"] for transform in transforms)))
         click.echo(f"field {field} is derived: {steps}")
+    for line in class_lines(dataset):
+        click.echo(line)
+    if dataset.resolutions:
+        sides = ", ".join(f"{side}²" for side in dataset.resolutions)
+        click.echo(f"every picture at {counted(len(dataset.resolutions), 'resolution')}: {sides}")
     print_table(
         ("split", "domain", "field", "samples", "rejected", "size", "encoding", "MB", "mean", "deviation"),
         [

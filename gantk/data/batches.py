@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gantk.config.components import Component
-from gantk.data.randomness import generator_of, seed_of
 from gantk.data.reader import PreparedDataset
 from gantk.data.transforming import NamedTransforms, build_transforms, transformed_fields
 from gantk.errors import ConfigError, PluginError, RunFailed
+from gantk.randomness import generator_of, seed_of
 
 STREAMS: dict[str, tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = {
     "unpaired": (("A", (("image", "A"),)), ("B", (("image", "B"),))),
@@ -33,6 +33,10 @@ STREAMS: dict[str, tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = {
     "text": (("text", (("text", "text"),)),),
 }
 """By layout: the domains that are drawn from, and for each the fields of a sample and of the batch."""
+
+
+LABEL = "label"
+"""The field of a record and of a batch that tells the class."""
 
 
 def steps_per_epoch(dataset: PreparedDataset, split: str, batch_size: int) -> int:
@@ -53,6 +57,7 @@ def training_batches(
     field_transforms: Mapping[str, Sequence[Component]] = MappingProxyType({}),
     seed: int = 0,
     start_step: int = 0,
+    resolution: int | None = None,
     threads: int | None = None,
 ) -> Iterator[dict[str, NDArray[Any]]]:
     """Return the endless stream of training batches, from batch `start_step` on.
@@ -65,21 +70,29 @@ def training_batches(
         field_transforms: By field of the batch, done before them to its images alone.
         seed: Seed of order and transforms.
         start_step: The first batch; any is reached at once.
+        resolution: Of data with a pyramid, the side of the pictures; the others are not read. By default the largest. Which
+            samples a batch holds, and what is random about them, is the same at each.
         threads: Threads that read, decode and transform ahead; by default 2. 0 works in the caller's own.
 
     Returns:
         An iterator of batches by field: `A` and `B` (unpaired: independent; aligned: of the same sample),
-        `image`, or `text`. Images are float32, batch × height × width × channels; those that no transform has
+        `image`, or `text`; of data with classes also `label`, int32, the place of each sample's in `dataset.classes`. Images are float32, batch × height × width × channels; those that no transform has
         made float are scaled from [0, 255] to [-1, 1]. Texts are an array of str.
 
     Raises:
-        RunFailed: A domain that the layout needs is empty; on reading, a damaged shard, or images of one batch
-            that differ in size.
+        RunFailed: A domain that the layout needs is empty, or the data was not prepared at the resolution; on reading, a
+            damaged shard, or images of one batch that differ in size.
         ConfigError: `field_transforms` names no field of the batch.
         PluginError: A transform fails, or one of a single field changes the shape of its images.
     """
     batches = training_dataset(
-        dataset, split=split, batch_size=batch_size, transforms=transforms, field_transforms=field_transforms, seed=seed
+        dataset,
+        split=split,
+        batch_size=batch_size,
+        transforms=transforms,
+        field_transforms=field_transforms,
+        seed=seed,
+        resolution=resolution,
     )
     ahead = 2 if threads is None else threads
     options = grain.ReadOptions(num_threads=ahead, prefetch_buffer_size=max(2 * ahead, 4) if ahead else 0)
@@ -95,6 +108,7 @@ def training_dataset(
     transforms: Sequence[Component] = (),
     field_transforms: Mapping[str, Sequence[Component]] = MappingProxyType({}),
     seed: int = 0,
+    resolution: int | None = None,
 ) -> Any:
     """Return the batches as a `grain.MapDataset`, endless, in which `[k]` is batch k. See `training_batches`."""
     if batch_size < 1:
@@ -103,30 +117,36 @@ def training_dataset(
     built, own = build_transforms(transforms), _built_by_field(field_transforms, dataset)
     streams = []
     for (domain, names), count in zip(STREAMS[dataset.layout], counts, strict=True):
-        records = dataset.records(split, domain)
+        records = dataset.records(split, domain, resolution)
         assert len(records) == count
         order = grain.MapDataset.source(records).seed(seed_of("order", seed, domain)).shuffle().repeat()
-        streams.append(order.map_with_index(Sampler(domain, names, built, seed, own)))
+        streams.append(order.map_with_index(Sampler(domain, names, built, seed, own, dataset.classes)))
     joined = streams[0] if len(streams) == 1 else grain.experimental.ZipMapDataset(streams).map(_merged)
     return joined.batch(batch_size, drop_remainder=True, batch_fn=_stacked)
 
 
 def batch_shapes(
-    dataset: PreparedDataset, *, split: str = "train", transforms: Sequence[Component] = (), seed: int = 0
+    dataset: PreparedDataset,
+    *,
+    split: str = "train",
+    transforms: Sequence[Component] = (),
+    seed: int = 0,
+    resolution: int | None = None,
 ) -> dict[str, tuple[int, ...]]:
     """Return the shape of one sample by batch field, without the batch: `{"A": (64, 64, 3), "B": (64, 64, 3)}`.
 
-    It is found by transforming one sample of each domain.
+    It is found by transforming one sample of each domain, at one resolution of a pyramid as in `training_batches`. Labels
+    are left out.
 
     Raises:
-        RunFailed: A domain that the layout needs is empty.
+        RunFailed: A domain that the layout needs is empty, or the data was not prepared at the resolution.
         PluginError: A transform fails.
     """
     _counts(dataset, split)
     built = build_transforms(transforms)
     shapes: dict[str, tuple[int, ...]] = {}
     for domain, names in STREAMS[dataset.layout]:
-        sample = Sampler(domain, names, built, seed)(0, dataset.records(split, domain)[0])
+        sample = Sampler(domain, names, built, seed)(0, dataset.records(split, domain, resolution)[0])
         shapes.update({name: np.shape(value) for name, value in sample.items()})
     return shapes
 
@@ -169,12 +189,14 @@ class Sampler:
         transforms: NamedTransforms,
         seed: int,
         field_transforms: Mapping[str, NamedTransforms] = MappingProxyType({}),
+        classes: Sequence[str] = (),
     ) -> None:
         self._domain = domain
         self._names = names
         self._transforms = transforms
         self._field_transforms = field_transforms
         self._seed = seed
+        self._numbers = {name: np.int32(number) for number, name in enumerate(classes)}
 
     def __call__(self, index: int, record: Mapping[str, Any]) -> dict[str, Any]:
         values = {batch_name: record[name] for name, batch_name in self._names}
@@ -184,7 +206,8 @@ class Sampler:
             if not isinstance(value, str)
         }
         images = self._applied(self._transforms, images, record["key"], (int(index), record["key"]))
-        return {**values, **{name: as_training_image(image) for name, image in images.items()}}
+        labels = {LABEL: self._numbers[record[LABEL]]} if self._numbers else {}
+        return {**values, **{name: as_training_image(image) for name, image in images.items()}, **labels}
 
     def _transformed_alone(self, field: str, value: NDArray[Any], index: int, key: str) -> NDArray[Any]:
         own = self._field_transforms.get(field, ())
@@ -238,5 +261,5 @@ def _stacked(samples: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[Any]]:
                 f"the images of a batch must be of one size. Received: the field {name!r} with {sorted(shapes)}",
                 hint="Add `resize` or `crop` to the transforms of the preparation or of the training.",
             )
-        batch[name] = np.stack(values) if shapes != {()} else np.asarray(values, np.str_)
+        batch[name] = np.asarray(values, np.str_) if isinstance(values[0], str) else np.stack(values)
     return batch

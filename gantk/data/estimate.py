@@ -12,6 +12,7 @@ import numpy as np
 
 from gantk.config.components import Component
 from gantk.data.batches import STREAMS, Sampler
+from gantk.data.labels import natural_order
 from gantk.data.listing import DERIVED_FROM, split_of
 from gantk.data.options import PreparationOptions
 from gantk.data.preparation import IN_PROCESS_IMAGES, available_processors
@@ -39,6 +40,7 @@ class DataEstimate:
         seconds: Time of the preparation.
         shapes: Shape of one sample by batch field, without the batch.
         tried: How many inputs were prepared.
+        classes: Names of the labels that were listed; empty where the data has none.
     """
 
     counts: dict[str, dict[str, int]]
@@ -47,6 +49,7 @@ class DataEstimate:
     seconds: float
     shapes: dict[str, tuple[int, ...]]
     tried: int
+    classes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -91,7 +94,7 @@ def estimate_preparation(
             f"The source {options.source.name!r} would have to be downloaded to be estimated.",
             hint="Run the pipeline with --until prepare first.",
         )
-    groups, complete = _listed(options, source.items(), listing_seconds)
+    groups, classes, complete = _listed(options, source.items(), listing_seconds)
     encoder = SampleEncoder(
         options,
         build_transforms(options.transforms),
@@ -130,7 +133,7 @@ def estimate_preparation(
     inputs = sum(group.count for group in groups.values())
     if inputs > IN_PROCESS_IMAGES or options.workers is not None:
         seconds = START_SECONDS + seconds / (options.workers or available_processors())
-    return DataEstimate(counts, complete, round(disk), seconds, shapes, tried)
+    return DataEstimate(counts, complete, round(disk), seconds, shapes, tried, classes)
 
 
 def steps_of(estimate: DataEstimate, split: str, batch_size: int) -> int:
@@ -140,21 +143,26 @@ def steps_of(estimate: DataEstimate, split: str, batch_size: int) -> int:
 
 def _listed(
     options: PreparationOptions, items: Any, listing_seconds: float
-) -> tuple[dict[tuple[str, str], _Group], bool]:
+) -> tuple[dict[tuple[str, str], _Group], tuple[str, ...], bool]:
     groups: dict[tuple[str, str], _Group] = {}
+    labels: set[str] = set()
+    complete = True
     dice = random.Random(0)
     began = time.monotonic()
     for item in items:
         domain = "AB" if options.derive is not None and item.domain == DERIVED_FROM else item.domain
         groups.setdefault((split_of(item, options.splits), domain), _Group()).add(item, dice)
+        if item.label:
+            labels.add(item.label)
         if time.monotonic() - began > listing_seconds:
-            return groups, False
+            complete = False
+            break
     if not groups:
         raise RunFailed(
             "the source holds no sample. Received: an empty list of items",
             hint="Check the source's path and patterns in the pipeline.",
         )
-    return groups, True
+    return groups, tuple(natural_order(labels)), complete
 
 
 @dataclass
@@ -178,10 +186,10 @@ def _prepared(source: Any, encoder: SampleEncoder, items: Sequence[Item]) -> _Tr
             if isinstance(fields, Exception):
                 raise RejectError("read", f"{type(fields).__name__}: {fields}")
             samples, size = 0, 0
-            for encoded in encoder.records(item, fields):
-                if encoded is not None:
-                    trial.record = trial.record or encoded[0]
-                    samples, size = samples + 1, size + len(encoded[0])
+            for prepared in encoder.records(item, fields):
+                if prepared is not None:
+                    trial.record = trial.record or prepared.whole.record
+                    samples, size = samples + 1, size + prepared.size
         except RejectError as error:
             problem = f"{item.key}: {error}"
             continue

@@ -22,6 +22,7 @@ _CONTENT_OPTIONS = (
     "transforms",
     "patches",
     "derive",
+    "pyramid",
     "encoding",
     "jpeg_quality",
     "png_level",

@@ -16,10 +16,13 @@ from gantk.atomic_files import write_bytes
 from gantk.data.channels import with_channels
 from gantk.data.reader import PreparedDataset
 from gantk.errors import RunFailed
+from gantk.wording import counted
 
 _TILE = 96
 _GAP = 4
 _LABEL = 16
+
+_SHOWN_CLASSES = 20
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class FieldRow:
         rejected: Inputs that were rejected there.
         size: Height × width × channels, or characters; a range where samples differ.
         encoding: How it is stored.
-        bytes: Bytes of the split's and domain's shards, all fields together.
+        bytes: Bytes of the split's and domain's shards of this resolution, all fields together.
         mean: By channel, in grey levels.
         standard_deviation: By channel, in grey levels.
     """
@@ -52,23 +55,37 @@ class FieldRow:
 
 
 def field_rows(dataset: PreparedDataset) -> Iterator[FieldRow]:
-    """Yield the numbers of every field, by split and domain; a domain without samples has one row without a field."""
+    """Yield the numbers of every field, by split and domain; a domain without samples has one row without a field.
+
+    Each resolution of a pyramid has rows of its own, from the largest down.
+    """
     for split, domains in dataset.manifest["splits"].items():
         for domain, part in domains.items():
             name = dataset.domain_names.get(domain)
-            for field, summary in (part["fields"] or {"": {}}).items():
-                yield FieldRow(
-                    split=split,
-                    domain=f"{domain} ({name})" if name else domain,
-                    field=field,
-                    samples=part["count"],
-                    rejected=part["rejected"],
-                    size=_size(summary),
-                    encoding=summary.get("encoding", ""),
-                    bytes=part["bytes"],
-                    mean=tuple(summary.get("mean", ())),
-                    standard_deviation=tuple(summary.get("standard_deviation", ())),
-                )
+            for level in (part, *part.get("smaller", {}).values()):
+                for field, summary in (level["fields"] or {"": {}}).items():
+                    yield FieldRow(
+                        split=split,
+                        domain=f"{domain} ({name})" if name else domain,
+                        field=field,
+                        samples=part["count"],
+                        rejected=part["rejected"],
+                        size=_size(summary),
+                        encoding=summary.get("encoding", ""),
+                        bytes=level["bytes"],
+                        mean=tuple(summary.get("mean", ())),
+                        standard_deviation=tuple(summary.get("standard_deviation", ())),
+                    )
+
+
+def class_lines(dataset: PreparedDataset) -> Iterator[str]:
+    """Yield, for each split and domain of data with classes, how many samples each has: `train image: 2 classes: cat 3, dog 4`."""
+    for split, domains in dataset.manifest["splits"].items():
+        for domain, part in domains.items():
+            if counts := part.get("labels"):
+                shown = ", ".join(f"{label} {count}" for label, count in list(counts.items())[:_SHOWN_CLASSES])
+                more = f", … {max(len(counts) - _SHOWN_CLASSES, 0)} more" if len(counts) > _SHOWN_CLASSES else ""
+                yield f"{split} {domain}: {counted(len(counts), 'class', 'classes')}: {shown}{more}"
 
 
 def _size(summary: dict[str, Any]) -> str:

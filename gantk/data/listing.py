@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from gantk.data.options import SPLITS
-from gantk.data.randomness import fraction_of
 from gantk.errors import PluginError, RunFailed
 from gantk.protocols import Item
+from gantk.randomness import fraction_of
 
 RUN_ITEMS = 25_000
 """Items of one group held in memory before they are sorted to disk; a group keeps some 10 MB."""
@@ -22,7 +22,7 @@ DERIVED_FROM = "image"
 """Domain, to the source, of the items that `derive` makes pairs (domain `AB`) of."""
 
 Row = list[Any]
-"""An item within its group: key, stamp, size, group, locator."""
+"""An item within its group: key, stamp, size, group, locator, label."""
 
 
 @dataclass
@@ -115,11 +115,15 @@ def list_items(items: Iterable[Item], splits: Mapping[str, float], directory: Pa
         The groups, ordered by split and domain.
 
     Raises:
-        PluginError: An item has an unknown domain or split.
+        PluginError: An item has an unknown domain or split, or a label where others have none.
         RunFailed: There is no item at all.
     """
     groups: dict[tuple[str, str], Group] = {}
+    labelled: bool | None = None
     for item in items:
+        if labelled is None:
+            labelled = bool(item.label)
+        _check_label(item, labelled)
         place = (split_of(item, splits), item.domain)
         group = groups.get(place)
         if group is None:
@@ -128,13 +132,23 @@ def list_items(items: Iterable[Item], splits: Mapping[str, float], directory: Pa
                     f"a source's items must have a split of {SPLITS} or None and a domain of {DOMAINS}. Received: {item}"
                 )
             group = groups[place] = Group(*place, directory)
-        group.add([item.key, item.stamp, item.size, item.group, item.locator])
+        group.add([item.key, item.stamp, item.size, item.group, item.locator, item.label])
     if not groups:
         raise RunFailed(
             "the source holds no sample. Received: an empty list of items",
             hint="Check the source's path and patterns in the pipeline.",
         )
     return [groups[place] for place in sorted(groups, key=lambda place: (SPLITS.index(place[0]), place[1]))]
+
+
+def _check_label(item: Item, labelled: bool) -> None:
+    if bool(item.label) != labelled:
+        raise PluginError(
+            "a source must give a label to all of its items or to none. "
+            f"Received: {'items without, and then one with' if item.label else 'items with, and then one without'}, {item}"
+        )
+    if labelled and item.domain in ("A", "B"):
+        raise PluginError(f"labels are for samples that stand alone, not for unpaired ones. Received: {item}")
 
 
 def as_pairs(items: Iterable[Item]) -> Iterator[Item]:
@@ -151,5 +165,5 @@ def as_pairs(items: Iterable[Item]) -> Iterator[Item]:
 
 def item_of(row: Row, split: str, domain: str) -> Item:
     """Return the item that a row stands for."""
-    key, stamp, size, group, locator = row
-    return Item(key=key, domain=domain, split=split, group=group, size=size, stamp=stamp, locator=locator)
+    key, stamp, size, group, locator, label = row
+    return Item(key=key, domain=domain, split=split, group=group, size=size, stamp=stamp, locator=locator, label=label)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from gantk.atomic_files import atomic_file, write_json
 from gantk.data.fingerprint import FORMAT_VERSION, canonical_json, digest_of
 from gantk.data.job import Job
+from gantk.data.labels import natural_order
 from gantk.data.moments import joined, mean_and_deviation
 from gantk.data.options import PatchOptions
 from gantk.data.plan import Unit, read_report, read_units
+from gantk.data.pyramid import sizes_differ
 from gantk.errors import InternalError, RunFailed
 
 MANIFEST = "manifest.json"
@@ -26,7 +28,8 @@ def write_manifest(job: Job) -> None:
     """Join the reports of all units, write `rejects.jsonl` and then the manifest.
 
     Raises:
-        RunFailed: More samples than allowed were rejected, or none is left. There is then no new manifest.
+        RunFailed: More samples than allowed were rejected, or none is left, or pictures with a pyramid differ in size.
+            There is then no new manifest.
         InternalError: A report is missing, or used and rejected inputs do not add up to the inputs.
     """
     units = read_units(job)
@@ -34,7 +37,7 @@ def write_manifest(job: Job) -> None:
     rejected = sum(len(report["rejects"]) for report in reports)
     _write_rejects(job.directory / REJECTS, reports)
     _check_rejects(job, reports, rejected)
-    plain = job.options.model_dump(mode="json", include={"patches", "derive"})
+    plain = job.options.model_dump(mode="json", include={"patches", "derive", "pyramid"})
     content = {
         "format": FORMAT_VERSION,
         "layout": job.options.layout,
@@ -43,6 +46,9 @@ def write_manifest(job: Job) -> None:
         "transforms": [component.to_plain() for component in job.options.transforms],
         "patches": plain["patches"],
         "derive": plain["derive"],
+        "pyramid": plain["pyramid"],
+        "resolutions": _resolutions(reports),
+        "classes": natural_order(label for report in reports for label in report["labels"]),
         "encoding": job.options.encoding,
         "seed": job.seed,
         "inputs": sum(unit.inputs for unit in units),
@@ -96,21 +102,60 @@ def _splits(reports: list[dict[str, Any]], patches: PatchOptions | None) -> dict
     splits: dict[str, dict[str, Any]] = {}
     for split, domain in dict.fromkeys((report["split"], report["domain"]) for report in reports):
         parts = [report for report in reports if (report["split"], report["domain"]) == (split, domain)]
-        names = sorted({name for report in parts for name in report["fields"]})
         splits.setdefault(split, {})[domain] = {
             "count": sum(report["samples"] for report in parts),
             "bytes": sum(report["bytes"] for report in parts),
             "rejected": sum(len(report["rejects"]) for report in parts),
             **(_cut_counts(parts) if patches is not None and split in patches.splits else {}),
-            "fields": {
-                name: _summary(joined(report["fields"][name] for report in parts if name in report["fields"]))
-                for name in names
-            },
-            "shards": [
-                {"name": r["shard"], "count": r["samples"], "bytes": r["bytes"], "sha256": r["sha256"]} for r in parts
-            ],
+            **_label_counts(parts),
+            "fields": _summaries(parts),
+            **_smaller(parts),
+            "shards": [{**_shard(r), "count": r["samples"], **_smaller_shards(r)} for r in parts],
         }
     return splits
+
+
+def _summaries(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    names = sorted({name for part in parts for name in part["fields"]})
+    return {name: _summary(joined(part["fields"][name] for part in parts if name in part["fields"])) for name in names}
+
+
+def _shard(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": part["shard"], "bytes": part["bytes"], "sha256": part["sha256"]}
+
+
+def _smaller_shards(report: Mapping[str, Any]) -> dict[str, Any]:
+    smaller = {resolution: _shard(part) for resolution, part in report.get("smaller", {}).items()}
+    return {"smaller": smaller} if smaller else {}
+
+
+def _smaller(reports: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the bytes and the fields of each smaller resolution of a pyramid, from the larger to the smaller."""
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for report in reports:
+        for resolution, part in report.get("smaller", {}).items():
+            parts.setdefault(resolution, []).append(part)
+    smaller = {
+        resolution: {"bytes": sum(part["bytes"] for part in parts[resolution]), "fields": _summaries(parts[resolution])}
+        for resolution in sorted(parts, key=int, reverse=True)
+    }
+    return {"smaller": smaller} if smaller else {}
+
+
+def _label_counts(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    counts: Counter[str] = Counter()
+    for report in parts:
+        counts.update(report["labels"])
+    return {"labels": {label: counts[label] for label in natural_order(counts)}} if counts else {}
+
+
+def _resolutions(reports: list[dict[str, Any]]) -> list[int]:
+    """Return the sides of the pictures of a pyramid, from the smallest; none where there is no pyramid."""
+    found = {report["resolution"]: report["unit"] for report in reports if report["samples"] and "resolution" in report}
+    if len(found) > 1:
+        raise sizes_differ(" and ".join(f"{side}² in the unit {unit}" for side, unit in sorted(found.items())[:2]))
+    sides = {int(side) for report in reports if report["samples"] for side in report.get("smaller", {})}
+    return sorted(sides | found.keys())
 
 
 def _cut_counts(parts: list[dict[str, Any]]) -> dict[str, int]:
@@ -130,6 +175,16 @@ def _summary(statistics: Mapping[str, Any]) -> dict[str, Any]:
         "mean": [round(value, 4) for value in means],
         "standard_deviation": [round(value, 4) for value in deviations],
     }
+
+
+def shards_of(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield `name`, `count`, `bytes` and `sha256` of every shard, those of smaller resolutions behind their largest."""
+    for domains in manifest["splits"].values():
+        for part in domains.values():
+            for shard in part["shards"]:
+                yield shard
+                for smaller in shard.get("smaller", {}).values():
+                    yield {**smaller, "count": shard["count"]}
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:

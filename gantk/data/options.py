@@ -62,6 +62,25 @@ class PatchOptions(Options):
     neighbouring pixels, in grey levels: 0 for one flat colour, about 1 for sky, 5 and more for leaves and grass."""
 
 
+class PyramidOptions(Options):
+    """Pictures stored at every resolution, each half the one above, for models that grow. Example: `{smallest: 4}`.
+
+    The pictures must be square, all of one size, and that a power of two: add `resize`, `crop` or `pad` to the transforms.
+    A pixel is the mean of two by two of the level above, before that is rounded. Every resolution has shards of its own:
+    training at a low one reads nothing of the others.
+    """
+
+    smallest: int = Field(4, ge=1)
+    "Side of the smallest in pixels, a power of two."
+
+    @field_validator("smallest")
+    @classmethod
+    def _is_a_power_of_two(cls, value: int) -> int:
+        if value & (value - 1):
+            raise ValueError(f"a power of two. Received: {value}")
+        return value
+
+
 class PreparationOptions(Options):
     """How raw samples become shards.
 
@@ -78,6 +97,9 @@ class PreparationOptions(Options):
     derive: dict[str, tuple[TransformChoice, ...]] | None = None
     """Makes an aligned sample out of each single picture: after `transforms` and `patches`, every field named here is the picture sent
     through a list of transforms of its own. Example: `{A: [{type: canny}], B: []}` for edges and photographs."""
+    pyramid: PyramidOptions | None = None
+    """Stores every picture, after all of the above, at all resolutions from its own down to a small one, for models that grow.
+    Example: `{smallest: 4}`."""
     encoding: Literal["png", "jpeg", "raw"] = "png"
     "How images are stored. png: exact. jpeg: smallest and fastest, not exact; fields other than `image`, `A` and `B`, such as masks, stay png. raw: exact and largest."
     jpeg_quality: int = Field(95, ge=1, le=100)
@@ -126,13 +148,14 @@ class PreparationOptions(Options):
             raise ValueError(f"shares from 0 to 1 that add up to 1. Received: {value}")
         return value
 
-    @field_validator("patches")
+    @field_validator("patches", "pyramid")
     @classmethod
-    def _has_pictures(cls, value: PatchOptions | None, info: ValidationInfo) -> PatchOptions | None:
+    def _has_pictures(cls, value: Any, info: ValidationInfo) -> Any:
         source = info.data.get("source")
         if value is not None and source is not None and source_layout(source) == "text":
             raise ValueError(
-                "expected no `patches` with this source: they are cut out of pictures. "
+                f"expected no `{info.field_name}` with this source: "
+                f"{'they are cut out of' if info.field_name == 'patches' else 'it is made of'} pictures. "
                 f"Received: the source {source.name!r}, which yields text"
             )
         return value
@@ -154,9 +177,10 @@ class PreparationOptions(Options):
                 f"Received: {', '.join(value) or 'none'}, without {' and '.join(missing)}"
             )
         for name in value:
-            if not _FIELD_NAME.match(name) or name == "key":
+            if not _FIELD_NAME.match(name) or name in ("key", "label"):
                 raise ValueError(
-                    f"expected field names of letters, digits and '_', and not 'key', which is taken. Received: {name!r}"
+                    "expected field names of letters, digits and '_', and not 'key' or 'label', which are taken. "
+                    f"Received: {name!r}"
                 )
         return value
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,8 +86,11 @@ def cut(group: Group, units: int) -> Iterator[list[Row]]:
 def fingerprint_of(rows: list[Row], group: Group, content: str) -> str:
     """Return the hash of everything that decides what a unit's shard holds, 32 hexadecimal digits."""
     digest = hashlib.blake2b(canonical_json([content, group.split, group.domain]), digest_size=16)
-    for key, stamp, size, _, _ in rows:
+    for key, stamp, size, _, _, label in rows:
         digest.update(f"{len(key)},{len(stamp)},{size}:{key}{stamp}".encode())
+        if label:
+            # No other item begins so: its length comes first.
+            digest.update(f"#{len(label)}:{label}".encode())
     return digest.hexdigest()
 
 
@@ -145,15 +148,18 @@ def read_report(job: Job, unit: Unit) -> dict[str, Any] | None:
 
 
 def is_done(job: Job, unit: Unit) -> bool:
-    """Return whether a unit's report and shard are there and the shard and its index have the reported sizes."""
+    """Return whether a unit's report and shards are there and the shards and their indexes have the reported sizes."""
     report = read_report(job, unit)
-    if report is None:
-        return False
-    shard = job.shards / report["shard"]
+    return report is not None and all(
+        _is_whole(job.shards / part["shard"], part) for part in (report, *report.get("smaller", {}).values())
+    )
+
+
+def _is_whole(shard: Path, reported: Mapping[str, Any]) -> bool:
     try:
-        return (
-            shard.stat().st_size == report["bytes"]
-            and shard.with_name(shard.name + INDEX_SUFFIX).stat().st_size == report["index_bytes"]
+        return bool(
+            shard.stat().st_size == reported["bytes"]
+            and shard.with_name(shard.name + INDEX_SUFFIX).stat().st_size == reported["index_bytes"]
         )
     except OSError:
         return False

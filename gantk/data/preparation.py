@@ -17,7 +17,7 @@ from gantk.config.components import Component
 from gantk.data.fingerprint import content_fingerprint
 from gantk.data.job import Job
 from gantk.data.listing import as_pairs, list_items
-from gantk.data.manifest import MANIFEST, read_manifest, write_manifest
+from gantk.data.manifest import MANIFEST, read_manifest, shards_of, write_manifest
 from gantk.data.options import PreparationOptions
 from gantk.data.plan import Unit, plan_units
 from gantk.data.progress import Progress, shown_progress
@@ -288,12 +288,7 @@ def available_processors() -> int:
 
 
 def _delete_stale(job: Job, manifest: Mapping[str, Any], units: Sequence[Unit]) -> None:
-    shards = {
-        shard["name"]
-        for domains in manifest["splits"].values()
-        for part in domains.values()
-        for shard in part["shards"]
-    }
+    shards = {shard["name"] for shard in shards_of(manifest)}
     for path in job.shards.iterdir():
         if path.name.removesuffix(INDEX_SUFFIX) not in shards:
             path.unlink(missing_ok=True)

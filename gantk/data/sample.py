@@ -1,11 +1,12 @@
-"""One sample on its way from the source to its records: decode, transform, cut into patches, derive, encode."""
+"""One sample on its way from the source to its records: decode, transform, cut into patches, derive, halve, encode."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,10 @@ from gantk.data.example import encode_example
 from gantk.data.moments import image_statistics, text_statistics
 from gantk.data.options import PreparationOptions
 from gantk.data.patches import detail_of, patch_key, patch_places
-from gantk.data.randomness import generator_of
+from gantk.data.pyramid import pyramid_problem, smaller_images, smaller_resolutions
 from gantk.data.transforming import NamedTransforms, transformed_fields
 from gantk.protocols import Item
+from gantk.randomness import generator_of
 from gantk.wording import counted
 
 FIELDS = {"A": ("image",), "B": ("image",), "image": ("image",), "AB": ("A", "B"), "text": ("text",)}
@@ -30,7 +32,7 @@ class RejectError(Exception):
     """A sample that cannot be prepared.
 
     Args:
-        stage: `read`, `decode`, `transform`, `patches` or `encode`.
+        stage: `read`, `decode`, `transform`, `patches`, `pyramid` or `encode`.
         reason: Why, in a few words.
     """
 
@@ -40,8 +42,30 @@ class RejectError(Exception):
         self.reason = reason
 
 
-Encoded = tuple[bytes, dict[str, dict[str, Any]]]
-"""A record, and the statistics by field."""
+class Encoded(NamedTuple):
+    """A record, and the statistics by field."""
+
+    record: bytes
+    statistics: dict[str, dict[str, Any]]
+
+
+class Prepared(NamedTuple):
+    """A sample as it is stored: whole and, with a pyramid, once more at each smaller resolution.
+
+    Args:
+        whole: At its own resolution.
+        resolution: Its side in pixels; 0 without a pyramid.
+        smaller: By resolution, from the larger to the smaller.
+    """
+
+    whole: Encoded
+    resolution: int = 0
+    smaller: Mapping[int, Encoded] = MappingProxyType({})
+
+    @property
+    def size(self) -> int:
+        """Bytes of its records."""
+        return len(self.whole.record) + sum(len(encoded.record) for encoded in self.smaller.values())
 
 
 @dataclass(frozen=True)
@@ -61,7 +85,7 @@ class SampleEncoder:
     seed: int
     derive: Mapping[str, NamedTransforms] = field(default_factory=dict)
 
-    def records(self, item: Item, fields: Mapping[str, Any]) -> Iterator[Encoded | None]:
+    def records(self, item: Item, fields: Mapping[str, Any]) -> Iterator[Prepared | None]:
         """Prepare one sample, or the patches that it is cut into.
 
         Only one patch is held at a time beside the decoded and transformed picture.
@@ -71,22 +95,22 @@ class SampleEncoder:
             fields: What the source has read, by field name.
 
         Yields:
-            What `encode` returns, for the sample or for each patch; None for a patch that is left out, as it has less
-            than the least detail.
+            What `encode` returns, for the sample or for each patch, with what the pyramid adds to it; None for a patch that
+            is left out, as it has less than the least detail.
 
         Raises:
             RejectError: As `encode`, also in the midst of the patches: those before are then void. Or the picture is
-                too small for a patch, its fields differ in size, or no patch has the detail.
+                too small for a patch, its fields differ in size, no patch has the detail, or there is no pyramid of it.
         """
         options = self.options.patches
-        if options is None or item.split not in options.splits:
-            yield self.encode(item, fields)
-            return
         values = self._transformed_fields(item, fields)
-        height, width = _common_size(values)
+        if options is None or item.split not in options.splits:
+            yield self._prepared(item, item.key, values)
+            return
+        height, width = _common_size(values, "patches")
         places = patch_places(height, width, options)
         if not places and options.smaller == "keep":
-            yield self._record(item.key, self._derived(item.key, values))
+            yield self._prepared(item, item.key, values)
             return
         if not places:
             raise RejectError("patches", f"{height} × {width} pixels, smaller than a patch of {options.size}")
@@ -97,8 +121,7 @@ class SampleEncoder:
                 yield None
                 continue
             found = True
-            key = patch_key(item.key, row, column)
-            yield self._record(key, self._derived(key, patch))
+            yield self._prepared(item, patch_key(item.key, row, column), patch)
         if not found:
             raise RejectError(
                 "patches",
@@ -113,16 +136,31 @@ class SampleEncoder:
             fields: What the source has read, by field name.
 
         Returns:
-            A serialised `tf.train.Example` with the features `key`, every field, and, for a field F that is
-            an image, `F/height`, `F/width` and `F/channels`; and the statistics by field.
+            A serialised `tf.train.Example` with the features `key`, `label` where the item has one, every field, and, for
+            a field F that is an image, `F/height`, `F/width` and `F/channels`; and the statistics by field.
 
         Raises:
             RejectError: The sample cannot be decoded, transformed or encoded.
         """
-        return self._record(item.key, self._derived(item.key, self._transformed_fields(item, fields)))
+        return self._record(item, item.key, self._derived(item.key, self._transformed_fields(item, fields)))
 
-    def _record(self, key: str, values: Mapping[str, NDArray[np.uint8] | str]) -> Encoded:
+    def _prepared(self, item: Item, key: str, values: Mapping[str, NDArray[np.uint8] | str]) -> Prepared:
+        """Return a sample, or a patch of one, with its pyramid where there is to be one."""
+        values = self._derived(key, values)
+        whole = self._record(item, key, values)
+        if self.options.pyramid is None:
+            return Prepared(whole)
+        resolution, levels = _levels(values, self.options.pyramid.smallest)
+        return Prepared(
+            whole, resolution, {size: self._record(item, key, {**values, **level}) for size, level in levels.items()}
+        )
+
+    def _record(self, item: Item, key: str, values: Mapping[str, NDArray[np.uint8] | str]) -> Encoded:
         features: dict[str, bytes | int] = {"key": key.encode()}
+        if item.label:
+            if "label" in values:
+                raise RejectError("read", "the field 'label' is taken by the label of the item")
+            features["label"] = item.label.encode()
         statistics: dict[str, dict[str, Any]] = {}
         for name, value in sorted(values.items(), key=lambda pair: pair[0]):
             if isinstance(value, str):
@@ -134,7 +172,7 @@ class SampleEncoder:
             for axis, length in zip(("height", "width", "channels"), value.shape, strict=True):
                 features[f"{name}/{axis}"] = length
             statistics[name] = image_statistics(value, encoding)
-        return encode_example(features), statistics
+        return Encoded(encode_example(features), statistics)
 
     def _transformed_fields(self, item: Item, fields: Mapping[str, Any]) -> dict[str, NDArray[np.uint8] | str]:
         """Return the source's fields by name, texts as they are, images decoded and transformed."""
@@ -201,15 +239,31 @@ class SampleEncoder:
             raise RejectError("encode", f"{encoding}: {type(error).__name__}: {error}") from error
 
 
-def _common_size(values: Mapping[str, NDArray[np.uint8] | str]) -> tuple[int, int]:
+def _common_size(values: Mapping[str, NDArray[np.uint8] | str], stage: str) -> tuple[int, int]:
     sizes = {name: value.shape[:2] for name, value in values.items() if not isinstance(value, str)}
+    sample = "a sample that is cut" if stage == "patches" else "a sample with a pyramid"
     if len(set(sizes.values())) > 1:
         described = ", ".join(f"{name} {height} × {width}" for name, (height, width) in sorted(sizes.items()))
-        raise RejectError("patches", f"the fields of a sample that is cut must be of one size. Received: {described}")
+        raise RejectError(stage, f"the fields of {sample} must be of one size. Received: {described}")
     if not sizes:
-        raise RejectError("patches", f"a sample that is cut must have a picture. Received: texts {sorted(values)}")
+        raise RejectError(stage, f"{sample} must have a picture. Received: texts {sorted(values)}")
     height, width = next(iter(sizes.values()))
     return height, width
+
+
+def _levels(
+    values: Mapping[str, NDArray[np.uint8] | str], smallest: int
+) -> tuple[int, dict[int, dict[str, NDArray[np.uint8]]]]:
+    """Return the side of a sample's pictures and, by smaller resolution, all of them at that."""
+    side, _ = _common_size(values, "pyramid")
+    images = {name: value for name, value in values.items() if not isinstance(value, str)}
+    if problem := pyramid_problem(next(iter(images.values())), smallest):
+        raise RejectError("pyramid", problem)
+    levels: dict[int, dict[str, NDArray[np.uint8]]] = {size: {} for size in smaller_resolutions(side, smallest)}
+    for name, image in images.items():
+        for size, level in zip(levels, smaller_images(image, smallest), strict=True):
+            levels[size][name] = level
+    return side, levels
 
 
 def _cut(value: NDArray[np.uint8] | str, row: int, column: int, size: int) -> NDArray[np.uint8] | str:

@@ -1,21 +1,20 @@
-"""Running one unit of work: from its plan to its shard, its index and, last of all, its report."""
+"""Running one unit of work: from its plan to its shards, their indexes and, last of all, its report."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from gantk.atomic_files import atomic_file, write_bytes
+from gantk.atomic_files import write_bytes
 from gantk.data.fingerprint import canonical_json
 from gantk.data.job import Job
 from gantk.data.listing import DERIVED_FROM, item_of
-from gantk.data.moments import joined
 from gantk.data.plan import Unit, is_done, read_plan
 from gantk.data.sample import RejectError, SampleEncoder
-from gantk.data.tfrecord import INDEX_SUFFIX, ShardWriter
 from gantk.data.transforming import build_transforms
+from gantk.data.unit_shards import UnitShards
 from gantk.errors import GantkError, PluginError, RunFailed
 from gantk.protocols import Item, Source
 
@@ -28,13 +27,13 @@ class _Tally:
         used: Inputs that became a sample or several.
         left_out: Patches without the least detail.
         rejects: Key, stage and reason of every other input.
-        statistics: Of the samples, by field.
+        labels: Samples by label; empty where the inputs have none.
     """
 
     used: int = 0
     left_out: int = 0
     rejects: list[dict[str, str]] = field(default_factory=list)
-    statistics: dict[str, dict[str, Any]] = field(default_factory=dict)
+    labels: Counter[str] = field(default_factory=Counter)
 
 
 class UnitRunner:
@@ -65,44 +64,40 @@ class UnitRunner:
             return
         domain = unit.domain if self._job.options.derive is None else DERIVED_FROM
         items = [item_of(row, unit.split, domain) for row in rows]
-        shard = self._job.shards / f"{unit.name}.tfrecord"
         tally = _Tally()
-        with atomic_file(shard) as file:
-            writer = ShardWriter(file)
+        with UnitShards(self._job.shards, unit.name) as shards:
             for item, fields in self._read(items):
                 try:
                     if isinstance(fields, Exception):
                         raise RejectError("read", _reason(fields))
-                    self._write(writer, item, fields, tally)
+                    self._write(shards, item, fields, tally)
                 except RejectError as error:
                     tally.rejects.append({"key": item.key, "stage": error.stage, "reason": error.reason})
-        index = writer.index()
-        write_bytes(shard.with_name(shard.name + INDEX_SUFFIX), index)
-        self._report(unit, shard, writer, len(index), tally)
+        self._report(unit, shards, tally)
 
-    def _write(self, writer: ShardWriter, item: Item, fields: Mapping[str, Any], tally: _Tally) -> None:
+    def _write(self, shards: UnitShards, item: Item, fields: Mapping[str, Any], tally: _Tally) -> None:
         """Write the records of one input: each as it is made, since all patches of a photograph can be large.
 
         Raises:
-            RejectError: The input cannot be prepared; none of its records is then in the shard.
+            RejectError: The input cannot be prepared; none of its records is then in a shard.
+            RunFailed: It has a pyramid, and its pictures another size than those before.
         """
-        mark = writer.mark()
-        statistics: dict[str, dict[str, Any]] = {}
+        before = shards.count
         left_out = 0
         try:
-            for encoded in self._encoder.records(item, fields):
-                if encoded is None:
+            for prepared in self._encoder.records(item, fields):
+                if prepared is None:
                     left_out += 1
-                    continue
-                record, parts = encoded
-                writer.write(record)
-                _add(statistics, parts)
+                else:
+                    shards.write(item.key, prepared)
         except RejectError:
-            writer.roll_back(mark)
+            shards.take_back()
             raise
+        shards.keep()
         tally.used += 1
         tally.left_out += left_out
-        _add(tally.statistics, statistics)
+        if item.label:
+            tally.labels[item.label] += shards.count - before
 
     def _read(self, items: Sequence[Item]) -> Iterator[tuple[Item, Mapping[str, Any] | Exception]]:
         source = self._job.options.source.name
@@ -129,28 +124,20 @@ class UnitRunner:
                 f"source {source!r} must yield every item it was asked for. Received: an end before {left.key!r}"
             )
 
-    def _report(self, unit: Unit, shard: Path, writer: ShardWriter, index_bytes: int, tally: _Tally) -> None:
+    def _report(self, unit: Unit, shards: UnitShards, tally: _Tally) -> None:
         report = {
             "unit": unit.name,
             "split": unit.split,
             "domain": unit.domain,
             "inputs": unit.inputs,
             "used": tally.used,
-            "samples": writer.count,
+            "samples": shards.count,
             "left_out": tally.left_out,
             "rejects": tally.rejects,
-            "shard": shard.name,
-            "bytes": writer.size,
-            "sha256": writer.sha256,
-            "index_bytes": index_bytes,
-            "fields": tally.statistics,
+            "labels": tally.labels,
+            **shards.facts(),
         }
         write_bytes(self._job.reports / f"{unit.name}.json", canonical_json(report) + b"\n")
-
-
-def _add(statistics: dict[str, dict[str, Any]], parts: Mapping[str, dict[str, Any]]) -> None:
-    for name, part in parts.items():
-        statistics[name] = joined([statistics[name], part]) if name in statistics else part
 
 
 def _reason(error: Exception) -> str:

@@ -14,6 +14,6 @@ def gantk_sources() -> list[SourceSpec]:
             name="quadrupeds",
             factory="gantk_quadrupeds.source:QuadrupedsSource",
             options=QuadrupedsOptions,
-            summary="Rendered horse and zebra scenes, unpaired, with aligned truth for evaluation; needs no download.",
+            summary="Rendered horse and zebra scenes, unpaired with aligned truth for evaluation, or single with labels; needs no download.",
         )
     ]

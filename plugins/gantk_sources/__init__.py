@@ -1,8 +1,9 @@
-"""Built-in data sources: folder, archive, text, tfds."""
+"""Built-in data sources: folder, archive, text, tfds, gaussians."""
 
 from __future__ import annotations
 
 from gantk import SourceSpec, hookimpl
+from gantk_sources.gaussians_options import GaussiansOptions
 from gantk_sources.options import ArchiveOptions, FolderOptions, TextOptions, TfdsOptions
 
 
@@ -34,5 +35,12 @@ def gantk_sources() -> list[SourceSpec]:
             options=TfdsOptions,
             summary="A data set of TensorFlow Datasets, downloaded on first use (extra: gantk[tfds]).",
             reference="https://www.tensorflow.org/datasets/catalog/overview",
+        ),
+        SourceSpec(
+            name="gaussians",
+            factory="gantk_sources.gaussians:GaussiansSource",
+            options=GaussiansOptions,
+            summary="Points of a grid of Gaussians in the plane, as images of 1 × 2 pixels: to count lost modes.",
+            reference="Srivastava 2017, section 4.1, https://arxiv.org/abs/1705.07761",
         ),
     ]

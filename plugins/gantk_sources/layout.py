@@ -150,6 +150,40 @@ def whole_items(tree: PictureTree, domain: str) -> Iterator[Item]:
         yield _item(keys.of(entry.path), domain, split_of(entry.path[skip:]), [entry])
 
 
+def class_items(tree: PictureTree) -> Iterator[Item]:
+    """Yield every picture of a tree as one item of the domain `image`, labelled with the folder of its class.
+
+    The classes are the folders next to the root, or next to folders called `train`, `test` and so on.
+
+    Raises:
+        RunFailed: A picture lies in no such folder.
+    """
+    keys = _Keys()
+    start = ""
+    # The last folder around pictures is a class, even where it is the only one.
+    while (wrapper := _wrapper(tree, start)) and tree.folders(wrapper):
+        start = wrapper
+    skip = len(start) + 1 if start else 0
+    for entry in tree.entries(""):
+        split, label = split_and_class(entry.path[skip:])
+        if not label:
+            raise RunFailed(
+                f"With `labels: folders` every picture of {tree.describe()} must lie in the folder of its class. "
+                f"Received: {entry.path!r}, which lies in {'the folder of a split alone' if split else 'none'}",
+                hint="Move it into a sub-folder with the name of its class (`cat/`, or `train/cat/`), or leave out `labels`. "
+                "Folders called train, valid, val and test are splits, not classes.",
+            )
+        yield _item(keys.of(entry.path), "image", split, [entry], label=_printable(label))
+
+
+def split_and_class(path: str) -> tuple[str | None, str]:
+    """Return split and class that the folders of a path stand for: `train/cat/…`, `cat/train/…` or `cat/…`; empty: no class."""
+    first, second = [*path.split("/")[:-1], "", ""][:2]
+    if first.lower() in SPLITS:
+        return SPLITS[first.lower()], second
+    return SPLITS.get(second.lower()), first
+
+
 def matched_items(tree: PictureTree, parts: Iterable[Part]) -> Iterator[Item]:
     """Yield pairs of files with the same path without suffix in the folders of A and B.
 
@@ -211,7 +245,7 @@ class _Keys:
         return key
 
 
-def _item(key: str, domain: str, split: str | None, entries: list[Entry], defect: str = "") -> Item:
+def _item(key: str, domain: str, split: str | None, entries: list[Entry], defect: str = "", label: str = "") -> Item:
     defect = defect or next((entry.defect for entry in entries if entry.defect), "")
     return Item(
         key=key,
@@ -220,6 +254,7 @@ def _item(key: str, domain: str, split: str | None, entries: list[Entry], defect
         size=sum([entry.size for entry in entries]),
         stamp="+".join([entry.stamp for entry in entries]),
         locator=f"!{defect}" if defect else _locator([entry.locator for entry in entries]),
+        label=label,
     )
 
 
@@ -249,7 +284,8 @@ def picture_items(tree: PictureTree, options: PictureOptions, parts: list[Part] 
         parts: The folders of A and B where they are given; searched for otherwise.
 
     Raises:
-        RunFailed: There is no such layout, or a domain is empty; says what was looked for and found.
+        RunFailed: There is no such layout, or a domain is empty; says what was looked for and found. Or a picture lies in no
+            folder of a class.
     """
     parts = (domain_parts(tree) if options.pairing != "single" else []) if parts is None else parts
     if options.pairing == "unpaired":
@@ -259,7 +295,7 @@ def picture_items(tree: PictureTree, options: PictureOptions, parts: list[Part] 
     elif options.pairing == "aligned":
         items = matched_items(tree, parts) if parts else whole_items(tree, "AB")
     else:
-        items = whole_items(tree, "image")
+        items = class_items(tree) if options.labels == "folders" else whole_items(tree, "image")
 
     missing = {"A", "B"} if options.pairing == "unpaired" else {"AB"} if options.pairing == "aligned" else {"image"}
     for item in items:

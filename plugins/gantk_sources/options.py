@@ -37,6 +37,17 @@ class PictureOptions(SourceOptions):
     "Which domain the left half of a side-by-side picture is (aligned)."
     domain_names: dict[Literal["A", "B"], str] = Field(default_factory=dict)
     "Names to show for the domains. Example: `{A: horse, B: zebra}`. By default the names of the folders."
+    labels: Literal["folders"] | None = None
+    """`folders`: the sub-folder that a picture lies in, at whatever depth below it, names its class (single). Folders called
+    `train`, `valid`, `val` or `test` may stand around the classes or inside each of them."""
+
+    @model_validator(mode="after")
+    def _labels_of_single_pictures(self) -> PictureOptions:
+        if self.labels is not None and self.pairing != "single":
+            raise ValueError(
+                f"`labels` are for single pictures: set `pairing: single`. Received: pairing {self.pairing!r}"
+            )
+        return self
 
     @property
     def layout(self) -> Layout:
@@ -50,8 +61,8 @@ class FolderOptions(PictureOptions):
     Sub-folders are searched, links are followed, hidden files and `__MACOSX` are passed over. Pictures
     below a sub-folder called `train`, `valid`, `val` or `test` belong to that split.
 
-    Example: `{type: folder, root: data/horse2zebra}`, `{type: folder, a: photos, b: paintings}` or
-    `{type: folder, root: data/facades, pairing: aligned}`.
+    Example: `{type: folder, root: data/horse2zebra}`, `{type: folder, a: photos, b: paintings}`,
+    `{type: folder, root: data/facades, pairing: aligned}` or `{type: folder, root: data/digits, pairing: single, labels: folders}`.
     """
 
     root: str | None = Field(None, min_length=1)
@@ -160,6 +171,8 @@ class TfdsOptions(SourceOptions):
     `/B`. Example: `{train/A: trainA, train/B: "trainB[:1000]"}`. By default the splits called so."""
     features: dict[Literal["A", "B", "image", "text"], str] = Field(default_factory=dict)
     "Names of the features. Example: `{A: photo, B: label_map}`. By default `image` or `text`; aligned needs both."
+    labels: str | None = Field(None, min_length=1)
+    "Name of the feature that tells the class, such as `label`; listing then reads every example once. Not for unpaired data."
     domain_names: dict[Literal["A", "B"], str] = Field(default_factory=dict)
     "Names to show for the domains; by default taken from a configuration such as `horse2zebra`."
 
@@ -170,6 +183,8 @@ class TfdsOptions(SourceOptions):
 
     @model_validator(mode="after")
     def _splits_and_features_fit(self) -> TfdsOptions:
+        if self.labels is not None and self.pairing == "unpaired":
+            raise ValueError("`labels` are for samples that stand alone. Received: pairing 'unpaired'")
         for name in self.splits:
             match = _SPLIT_NAME.match(name)
             if match is None or (match[2] is not None) != (self.pairing == "unpaired"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import operator
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -58,16 +59,16 @@ class TfdsSource:
                 f"The data set {self.options.name!r} cannot be downloaded and prepared. Received: {_first_line(error)}",
                 hint="Check the network and the free disk space, or set `data_dir` to a folder that has it.",
             ) from error
-        for feature in self._features().values():
+        for feature in [*self._features().values(), *([self.options.labels] if self.options.labels else [])]:
             if feature not in builder.info.features:
                 raise RunFailed(
                     f"The data set {self.options.name!r} has the features {sorted(builder.info.features)}. "
                     f"Received: {feature!r}",
-                    hint="Name the features in `features` of the source.",
+                    hint="Name the features in `features` and `labels` of the source.",
                 )
         for split, domain, theirs in self._splits(builder):
             info = self._split_info(builder, theirs)
-            self._data_source(theirs)
+            examples = self._data_source(theirs)
             size = int(info.num_bytes) // max(info.num_examples, 1)
             stamp = f"{builder.info.full_name}-{info.num_examples}-{int(info.num_bytes)}"
             for number in range(info.num_examples):
@@ -78,7 +79,25 @@ class TfdsSource:
                     size=size,
                     stamp=stamp,
                     locator=f"{theirs}:{number}",
+                    label=self._label(builder, theirs, examples, number) if self.options.labels else "",
                 )
+
+    def _label(self, builder: Any, theirs: str, examples: Any, number: int) -> str:
+        feature = str(self.options.labels)
+        value = examples[number][feature]
+        try:
+            place = operator.index(value)
+            # Minus one means no label, and `int2str` would take it for the last name.
+            if place < 0:
+                raise ValueError(f"{place} is no class")
+            # A `ClassLabel` knows names; other integers are names of their own.
+            return str(getattr(builder.info.features[feature], "int2str", str)(place))
+        except (TypeError, ValueError, LookupError) as error:
+            raise RunFailed(
+                f"The feature {feature!r} of the data set {self.options.name!r} must tell a class of every example. "
+                f"Received: {value!r} of the example {theirs}/{number}",
+                hint="Name another feature in `labels`, or splits with labels in `splits`.",
+            ) from error
 
     def is_ready(self) -> bool:
         """Whether `items()` lists at once, without a download."""

@@ -13,6 +13,7 @@ from gantk_transforms.options import (
     JitterOptions,
     ModcropOptions,
     NormaliseOptions,
+    PadOptions,
     PairedCropOptions,
     ResizeOptions,
     RotateOptions,
@@ -46,6 +47,12 @@ def gantk_transforms() -> list[TransformSpec]:
             factory="gantk_transforms.modcrop:Modcrop",
             options=ModcropOptions,
             summary="Cut off the last rows and columns that are no whole multiple.",
+        ),
+        TransformSpec(
+            name="pad",
+            factory="gantk_transforms.pad:Pad",
+            options=PadOptions,
+            summary="Add a margin: one colour, the edge's pixels, or the image mirrored.",
         ),
         TransformSpec(
             name="flip",

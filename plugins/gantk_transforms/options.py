@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
 from gantk import Options
 
 
 def _height_and_width(value: Any) -> Any:
     return (value, value) if isinstance(value, int) else value
+
+
+def _four_sides(value: Any) -> Any:
+    return (value,) * 4 if isinstance(value, int) else value
 
 
 def _sequence(value: Any) -> Any:
@@ -62,6 +66,45 @@ class CropOptions(Options):
     "Where the window lies."
     pad: Literal["none", "reflect"] = "none"
     "What to do with an image smaller than the window: `none` is an error, `reflect` mirrors it beyond its edges."
+
+
+Level = Annotated[int, Field(ge=0, le=255)]
+"""A value of one channel."""
+
+
+class PadOptions(Options):
+    """Options of `pad`. Example: `{type: pad, margin: 2}` for digits of 28², or `{type: pad, size: 256, fill: edge}`."""
+
+    margin: (
+        Annotated[
+            tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt, NonNegativeInt],
+            BeforeValidator(
+                _four_sides,
+                json_schema_input_type=NonNegativeInt
+                | tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt, NonNegativeInt],
+            ),
+        ]
+        | None
+    ) = None
+    "Pixels to add: `[top, bottom, left, right]`, or one number for all sides."
+    size: Size | None = None
+    """`[height, width]` of the result, or one number for both, with the image in its centre (an odd pixel goes to the bottom or
+    right). A larger image is an error."""
+    fill: Literal["colour", "edge", "reflect"] = "colour"
+    "What stands there: one `colour`, the nearest pixel of the `edge`, or the image mirrored about its outermost pixels."
+    colour: Annotated[
+        tuple[Level, ...],
+        Field(min_length=1, max_length=3),
+        BeforeValidator(_sequence, json_schema_input_type=Level | tuple[Level, ...]),
+    ] = (0,)
+    "One number for every channel, or one for each; alpha is opaque there."
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> PadOptions:
+        if (self.margin is None) == (self.size is None):
+            given = "neither" if self.margin is None else "both"
+            raise ValueError(f"pad needs `margin` or `size`. Received: {given}")
+        return self
 
 
 class ModcropOptions(Options):

@@ -174,7 +174,8 @@ def test_a_source_of_single_pictures_must_yield_their_domain(single, tmp_path, m
         ("aligned", {"A": (), "B": ()}, "which yields aligned data"),
         ("single", {"B": ()}, r"the fields A and B, .*Received: B, without A"),
         ("single", {}, r"Received: none, without A and B"),
-        ("single", {"A": (), "B": (), "key": ()}, "not 'key', which is taken"),
+        ("single", {"A": (), "B": (), "key": ()}, "not 'key' or 'label', which are taken"),
+        ("single", {"A": (), "B": (), "label": ()}, "Received: 'label'"),
         ("single", {"A": (), "B": (), "low/res": ()}, r"letters, digits and '_'.*Received: 'low/res'"),
     ],
 )

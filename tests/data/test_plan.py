@@ -6,9 +6,9 @@ import pytest
 from gantk.data import listing
 from gantk.data.listing import Group, list_items, split_of
 from gantk.data.plan import cut, units_of
-from gantk.data.randomness import fraction_of, generator_of
 from gantk.errors import PluginError, RunFailed
 from gantk.protocols import Item
+from gantk.randomness import fraction_of, generator_of
 
 SHARES = {"train": 0.8, "valid": 0.05, "test": 0.15}
 

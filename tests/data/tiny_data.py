@@ -50,6 +50,7 @@ class MadeOptions(gantk.SourceOptions):
     train: int = 40
     test: int = 6
     size: int = 8
+    classes: int = 0
     fault: str = ""
     marker: str = ""
 
@@ -59,7 +60,7 @@ class MadeOptions(gantk.SourceOptions):
 
 
 class Made:
-    """Images made from their number: value (7·number + row) mod 256, in channel c plus c."""
+    """Images made from their number: value (7·number + row) mod 256, in channel c plus c; of the class number mod `classes`."""
 
     def __init__(self, options):
         self.options = options
@@ -69,7 +70,9 @@ class Made:
         for domain in domains[self.options.kind]:
             for split, count in (("train", self.options.train), ("test", self.options.test)):
                 for number in range(count):
-                    yield gantk.Item(key=f"{split}/{domain}/{number:06d}", domain=domain, split=split, stamp="1")
+                    label = f"c{number % self.options.classes}" if self.options.classes else ""
+                    key = f"{split}/{domain}/{number:06d}"
+                    yield gantk.Item(key=key, domain=domain, split=split, stamp="1", label=label)
 
     def image(self, number):
         size = self.options.size

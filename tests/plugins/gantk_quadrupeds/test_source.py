@@ -96,6 +96,32 @@ def test_a_foreign_item_is_an_error_of_its_own():
 
 def test_domain_names():
     assert _source().domain_names() == {"A": "horse", "B": "zebra"}
+    assert _source(pairing="single").domain_names() == {}
+
+
+def test_single_scenes_are_labelled_with_their_species():
+    unpaired, single = _source(), _source(pairing="single")
+    assert QuadrupedsOptions(pairing="single").layout == "single"
+    items = list(single.items())
+    assert [(item.split, item.domain, item.label) for item in items] == [
+        *[("train", "image", "horse")] * 5,
+        *[("train", "image", "zebra")] * 5,
+        *[("test", "image", "horse")] * 3,
+        *[("test", "image", "zebra")] * 3,
+    ]
+    assert items[5].key == "train/zebra/000000"
+    # They show the same scenes, number by number.
+    pairs = [item for item in unpaired.items() if item.domain != "AB"]
+    assert [item.locator for item in items] == [item.locator for item in pairs]
+    for one, other in ((items[6], pairs[6]), (items[11], pairs[11])):
+        (_, fields), (_, expected) = *single.read([one]), *unpaired.read([other])
+        np.testing.assert_array_equal(fields["image"], expected["image"])
+
+
+def test_items_of_the_other_pairing_are_errors():
+    unpaired, single = _source(), _source(pairing="single")
+    for source, items in ((single, list(unpaired.items())), (unpaired, list(single.items()))):
+        assert all(isinstance(error, gantk.RunFailed) for _, error in source.read(items))
 
 
 @pytest.mark.parametrize("options", [{"size": 31}, {"size": 1025}, {"train": 0}, {"test": -1}, {"variation": 1.1}])

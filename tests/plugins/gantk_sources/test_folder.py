@@ -350,7 +350,7 @@ def test_records_name_existing_factories_and_describe_every_option():
     import importlib
 
     records = gantk_sources.gantk_sources()
-    assert [record.name for record in records] == ["folder", "archive", "text", "tfds"]
+    assert [record.name for record in records] == ["folder", "archive", "text", "tfds", "gaussians"]
     for record in records:
         module, attribute = record.factory.split(":")
         assert callable(getattr(importlib.import_module(module), attribute))

@@ -199,6 +199,49 @@ def test_a_failed_download_is_reported(horses, monkeypatch):
         list(source_of("cycle_gan/horse2zebra").items())
 
 
+class ClassLabel:
+    """As `tfds.features.ClassLabel`: knows the names of numbers, and takes -1, which means no label, for the last."""
+
+    def int2str(self, number):
+        return ["daisy", "rose"][number]
+
+
+@pytest.fixture
+def flowers(catalogue):
+    examples = [
+        {"image": f"{number}".encode(), "label": np.int64(number % 2), "month": np.int64(number), "name": "x"}
+        for number in range(4)
+    ]
+    features = {"image": None, "label": ClassLabel(), "month": None, "name": None}
+    catalogue["flowers"] = Builder("flowers", {"train": examples[:3], "test": examples[3:]}, features)
+    return catalogue["flowers"]
+
+
+def test_labels_are_the_names_of_the_classes(flowers):
+    source = source_of("flowers", pairing="single", labels="label")
+    items = list(source.items())
+    assert [(item.key, item.split, item.label) for item in items] == [
+        ("test/0000000", "test", "rose"),
+        ("train/0000000", "train", "daisy"),
+        ("train/0000001", "train", "rose"),
+        ("train/0000002", "train", "daisy"),
+    ]
+    assert [fields for _, fields in source.read(items)] == [{"image": name} for name in (b"3", b"0", b"1", b"2")]
+    months = source_of("flowers", pairing="single", labels="month")
+    assert [item.label for item in months.items()] == ["3", "0", "1", "2"]
+
+
+def test_what_is_no_label_is_told(flowers):
+    with pytest.raises(RunFailed, match="Received: 'color'"):
+        list(source_of("flowers", pairing="single", labels="color").items())
+    with pytest.raises(RunFailed, match=r"must tell a class of every example. Received: 'x' of the example test/0"):
+        list(source_of("flowers", pairing="single", labels="name").items())
+    for wrong in (-1, 2):
+        flowers.info.splits.get("train")[1]["label"] = np.int64(wrong)
+        with pytest.raises(RunFailed, match="of the example train/1"):
+            list(source_of("flowers", pairing="single", labels="label").items())
+
+
 def test_a_data_set_without_random_access_is_refused(horses):
     horses.prepared = "tfrecord"
     with pytest.raises(RunFailed, match=r"(?s)without random access.*Set `data_dir`"):
@@ -227,6 +270,7 @@ def test_what_the_data_set_does_not_have(horses, options, message):
         {"pairing": "aligned"},
         {"pairing": "aligned", "features": {"A": "x"}},
         {"features": {"text": "x"}},
+        {"labels": "label"},
     ],
 )
 def test_impossible_options_are_refused(values):

@@ -27,10 +27,12 @@ from gantk_transforms.options import (
     JitterOptions,
     ModcropOptions,
     NormaliseOptions,
+    PadOptions,
     PairedCropOptions,
     ResizeOptions,
     RotateOptions,
 )
+from gantk_transforms.pad import Pad
 from gantk_transforms.paired_crop import PairedCrop
 from gantk_transforms.resize import Resize
 from gantk_transforms.rotate import Rotate
@@ -53,6 +55,10 @@ TRANSFORMS = {
     "channels grey": Channels(ChannelsOptions(to="grey")),
     "canny": Canny(CannyOptions(sigma=0.5)),
     "paired_crop": PairedCrop(PairedCropOptions(size=3)),
+    "pad": Pad(PadOptions(margin=(1, 2, 3, 0), colour=7)),
+    "pad by nothing": Pad(PadOptions(margin=0)),
+    "pad to a size": Pad(PadOptions(size=8, fill="edge")),
+    "pad mirrored": Pad(PadOptions(margin=3, fill="reflect")),
     "modcrop": Modcrop(ModcropOptions(multiple=2)),
     "rotate": Rotate(RotateOptions()),
     "downscale": Downscale(DownscaleOptions(factor=2)),
@@ -68,6 +74,7 @@ NEED_SEVERAL = (
     "crop of the whole",
     "paired_crop",
     "modcrop",
+    "pad mirrored",
     "downscale",
     "downscale matlab",
     "downscale area",
@@ -121,6 +128,7 @@ def test_records_name_existing_factories():
         "crop",
         "paired_crop",
         "modcrop",
+        "pad",
         "flip",
         "rotate",
         "jitter",
@@ -134,7 +142,9 @@ def test_records_name_existing_factories():
     for record in records:
         module, attribute = record.factory.split(":")
         factory = getattr(importlib.import_module(module), attribute)
-        required = {"modcrop": {"multiple": 2}} | {name: {"size": 4} for name in ("resize", "crop", "paired_crop")}
+        required = {"modcrop": {"multiple": 2}, "pad": {"margin": 1}} | {
+            name: {"size": 4} for name in ("resize", "crop", "paired_crop")
+        }
         assert callable(factory(record.options(**required.get(record.name, {}))))
         assert all(field.description for field in record.options.model_fields.values())
         assert record.at_preparation == (record.name != "normalise")
