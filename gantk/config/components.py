@@ -71,7 +71,7 @@ class Choice:
 
     Args:
         kind: A key of `gantk.specs.KINDS`.
-        role: For losses: the only role accepted.
+        role: The only role accepted, of a kind that has roles (`gantk.specs.ROLES`).
         beside: Options of whoever chooses that stand in the same mapping, such as the `size` that pictures are given
             to a feature network in. The component's options then have those, too.
     """
@@ -137,7 +137,8 @@ def _joined(beside: type[Options], options: type[Options]) -> type[Options]:
     return create_model(options.__name__, __base__=(beside, options), __module__=options.__module__)
 
 
-GeneratorChoice = Annotated[Component, Choice("generator")]
+GeneratorChoice = Annotated[Component, Choice("generator", role="translation")]
+SynthesisGeneratorChoice = Annotated[Component, Choice("generator", role="synthesis")]
 DiscriminatorChoice = Annotated[Component, Choice("discriminator")]
 AdversarialLossChoice = Annotated[Component, Choice("loss", role="adversarial")]
 PairwiseLossChoice = Annotated[Component, Choice("loss", role="pairwise")]
@@ -160,5 +161,6 @@ __all__ = [
     "PairwiseLossChoice",
     "SourceChoice",
     "StageChoice",
+    "SynthesisGeneratorChoice",
     "TransformChoice",
 ]

@@ -14,17 +14,23 @@ from gantk.config.nodes import Entry, Node, Path, Position, dotted
 from gantk.config.pipeline import STAGE, stage_value
 from gantk.config.problems import Problem, shown
 from gantk.errors import PluginError
-from gantk.specs import Layout, ModelSpec, Options, SourceOptions, Spec, StageSpec, TransformSpec
+from gantk.specs import Layout, MetricSpec, ModelSpec, Options, SourceOptions, Spec, StageSpec, TransformSpec
 
 DATASET = "dataset"
 """The artifact whose layout a model must fit."""
+
+MODEL = "model"
+"""The artifact that metrics measure."""
+
+_MADE_IN_WORDS = {"samples": "makes images of latent vectors", "translations": "translates images"}
 
 
 def cross_check(root: Node, registry: Any) -> Iterator[Problem]:
     """Yield what does not fit together in a merged pipeline, also where parts of it are invalid by themselves.
 
     Checked: a stage consumes only what an earlier one produces; a model trains on the layout that the
-    source before it yields; a transform that leaves 8-bit images does not stand in the preparation.
+    source before it yields; a transform that leaves 8-bit images does not stand in the preparation; metrics and baselines
+    are for what the model makes.
 
     Args:
         root: The merged pipeline.
@@ -36,6 +42,7 @@ def cross_check(root: Node, registry: Any) -> Iterator[Problem]:
     produced: dict[str, str] = {}
     complete = True
     data: _Data | None = None
+    model: _Found | None = None
     for name, entry in stages.value.items():
         spec = _stage_spec(name, entry.node, registry)
         if spec is None:
@@ -52,6 +59,12 @@ def cross_check(root: Node, registry: Any) -> Iterator[Problem]:
             yield from _preparation_transforms(root, components)
         if DATASET in spec.consumes and data is not None:
             yield from _layouts(root, components, data)
+        if MODEL in spec.produces:
+            models = [found for found in components.values() if isinstance(found.spec, ModelSpec)]
+            model = models[0] if len(models) == 1 else None
+        if MODEL in {*spec.produces, *spec.consumes} and model is not None:
+            yield from _measured(root, components, model)
+            yield from _baselines(root, name, stage, model)
 
 
 @dataclass(frozen=True)
@@ -195,6 +208,33 @@ def _layouts(root: Node, components: Mapping[Path, _Found], data: _Data) -> Iter
                 f"expected a model for {data.layout} data, which {data.maker}",
                 f"{component.name!r}, a model for {component.spec.layout} data",
                 data.hint if component.spec.layout == "aligned" else "",
+            )
+
+
+def _measured(root: Node, components: Mapping[Path, _Found], model: _Found) -> Iterator[Problem]:
+    assert isinstance(model.spec, ModelSpec)
+    for path, component in components.items():
+        if isinstance(component.spec, MetricSpec) and model.spec.made not in component.spec.measures:
+            yield Problem(
+                position_of(root, path),
+                path,
+                f"expected a metric of {model.spec.made}, since the model {model.name!r} {_MADE_IN_WORDS[model.spec.made]}",
+                f"{component.name!r}, a metric of {' and '.join(component.spec.measures)}",
+            )
+
+
+def _baselines(root: Node, name: str, stage: Component | None, model: _Found) -> Iterator[Problem]:
+    assert isinstance(model.spec, ModelSpec)
+    there = getattr(stage.options, "baselines_of", {}).get(model.spec.made) if stage is not None else None
+    chosen = getattr(stage.options, "baselines", None) if stage is not None else None
+    for index, baseline in enumerate(chosen or ()):
+        if there is not None and baseline not in there:
+            path = ("stages", name, "baselines", index)
+            yield Problem(
+                position_of(root, path),
+                path,
+                f"expected {' or '.join(there)}, since the model {model.name!r} {_MADE_IN_WORDS[model.spec.made]}",
+                shown(baseline),
             )
 
 

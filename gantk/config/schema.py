@@ -14,11 +14,10 @@ from typing import Any
 from gantk.config.components import CHOICE_KEY, Choice
 from gantk.config.pipeline import RESERVED_STAGE_NAMES, STAGE_NAME, Pipeline
 from gantk.registry import default_registry
-from gantk.specs import KINDS, Options, Spec
+from gantk.specs import KINDS, ROLES, Options, Spec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-_ROLES = {"loss": ("adversarial", "pairwise")}
 _PARTIAL = "partial."
 
 Schema = dict[str, Any]
@@ -41,7 +40,7 @@ def json_schema(registry: Any = None) -> Schema:
         for name, spec in records.items():
             definitions[f"{kind}:{name}"] = _component(kind, name, spec, definitions)
         definitions[kind] = _one_of(kind, records)
-        for role in _ROLES.get(kind, ()):
+        for role in ROLES.get(kind, ()):
             definitions[f"{kind}.{role}"] = _one_of(kind, registry.all(kind, role))
     for choice in sorted({reference for schema in definitions.values() for reference in _extended(schema)}):
         kind, _, beside = choice.partition("+")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -12,6 +12,7 @@ from keras import ops
 
 from gantk.engine.augmentation import build_augmentation
 from gantk.engine.instance_noise import add_noise, noise_deviation
+from gantk.engine.label_conditioning import LabelUse, class_accuracy, class_loss, label_maps, read_logits
 from gantk.engine.penalties import build_penalty
 from gantk.engine.penalties.options import PenaltyOptions
 from gantk.errors import ConfigError
@@ -39,12 +40,15 @@ class AdversarialGame:
     Beside the model's own losses these values are reported, each under the discriminator's name and a word, such as
     `discriminator_a_r1`: `accuracy`, the share of right answers about real and generated images (of losses that have a
     `boundary`); each penalty, with its weight, as of the step that computed it last; `augmentation`, the probability of
-    each change (ADA).
+    each change (ADA); `class_accuracy`, the share of real images whose label an auxiliary classifier finds.
 
     Args:
         model: The model; its networks are built.
         network: Name of the discriminator.
         loss: The adversarial loss.
+        labels: How the discriminator takes labels into account (`gantk.engine.label_conditioning`); None: not at all.
+        lambda_class: Weights of the auxiliary classifier's loss in the discriminator's and in the generator's.
+        penalties: Those of the model's set-up, where the training options name none.
 
     Raises:
         ConfigError: Label smoothing of a loss without labels, or ADA with a loss that has no boundary between real and
@@ -60,10 +64,21 @@ class AdversarialGame:
         ```
     """
 
-    def __init__(self, model: AdversarialModel, network: str, loss: AdversarialLoss) -> None:
+    def __init__(
+        self,
+        model: AdversarialModel,
+        network: str,
+        loss: AdversarialLoss,
+        *,
+        labels: LabelUse | None = None,
+        lambda_class: tuple[float, float] = (1.0, 1.0),
+        penalties: Sequence[PenaltyOptions] = (),
+    ) -> None:
         training = model.context.training
         self.network = network
         self.loss = loss
+        self.labels = labels
+        self.lambda_class = lambda_class
         self._model = model
         self._training = training
         self._boundary: float | None = getattr(loss, "boundary", None)
@@ -71,20 +86,23 @@ class AdversarialGame:
         seed = model.context.seed + _SEEDS + 2 * len(model.games)
         self.state = _GameState(seed=seed, name=f"{network}_game")
         self._augmentation = self._build_augmentation(seed + 1)
-        self._penalties = [(options, build_penalty(options, self.state.random)) for options in training.penalties]
-        if self._penalties and not model.joined[network]:
+        asked = training.penalties or penalties
+        self._penalties = [(options, build_penalty(options, self.state.random)) for options in asked]
+        if training.penalties and not model.joined[network]:
             logger.warning(
                 "penalties on %s: a layer of it may mix the samples of a batch (batch normalization does), so that the "
                 "slope of an image is not its own alone; `normalization: instance` or `none` keeps images apart",
                 network,
             )
         words = [] if self._boundary is None else ["accuracy"]
-        words += [penalty.type for penalty in training.penalties]
+        words += [penalty.type for penalty in asked]
         if training.augmentation is not None and training.augmentation.type == "ada":
             words.append("augmentation")
+        if labels == "auxiliary":
+            words.append("class_accuracy")
         self._values = {word: self.state.add_value(word) for word in words}
 
-    def generator_loss(self, fake: Any, real: Any = None, condition: Any = None) -> Any:
+    def generator_loss(self, fake: Any, real: Any = None, condition: Any = None, labels: Any = None) -> Any:
         """Compute the loss of whoever made the fakes.
 
         Args:
@@ -92,32 +110,44 @@ class AdversarialGame:
             real: Real images, for losses that compare the two (relativistic ones); by default the loss sees none.
             condition: Images of the same batch, height and width that the discriminator sees before the channels of the
                 judged ones.
+            labels: One-hot, float, batch × classes, of real and generated images alike; in a game with labels.
 
         Returns:
             A float32 scalar.
         """
+        condition = self._with_labels(condition, fake, labels)
         if real is None:
-            (fake_logits,) = self._judge(*self._seen(condition, fake))
-            return self.loss.generator_loss(fake_logits)
-        real_logits, fake_logits = self._judge(*self._seen(condition, real, fake))
-        return self.loss.generator_loss(fake_logits, real_logits)
+            (outputs,) = self._judge(*self._seen(condition, fake))
+            loss = self.loss.generator_loss(read_logits(outputs, labels, self.labels))
+        else:
+            real_outputs, outputs = self._judge(*self._seen(condition, real, fake))
+            loss = self.loss.generator_loss(
+                read_logits(outputs, labels, self.labels), read_logits(real_outputs, labels, self.labels)
+            )
+        return loss + self.lambda_class[1] * class_loss(outputs, labels) if self.labels == "auxiliary" else loss
 
-    def discriminator_loss(self, real: Any, fake: Any, condition: Any = None) -> Any:
+    def discriminator_loss(self, real: Any, fake: Any, condition: Any = None, labels: Any = None) -> Any:
         """Compute the loss of the discriminator, penalties included.
 
         Args:
             real: Real images, float in [-1, 1], batch × height × width × channels, static.
             fake: Generated images, likewise; not to be differentiated.
             condition: As for `generator_loss`; the same for both.
+            labels: As for `generator_loss`; the same for both.
 
         Returns:
             A float32 scalar.
         """
+        condition = self._with_labels(condition, real, labels)
         real_seen, fake_seen = self._seen(condition, real, fake)
-        real_logits, fake_logits = self._judge(real_seen, fake_seen)
+        outputs = self._judge(real_seen, fake_seen)
+        real_logits, fake_logits = (read_logits(one, labels, self.labels) for one in outputs)
         self._observe(real_logits, fake_logits)
         loss = self._discriminator_loss.discriminator_loss(real_logits, fake_logits)
-        slope = self._slope(judged=real.shape[-1])
+        if self.labels == "auxiliary":
+            loss = loss + self.lambda_class[0] * (class_loss(outputs[0], labels) + class_loss(outputs[1], labels))
+            self._values["class_accuracy"].assign(class_accuracy(outputs[0], labels))
+        slope = self._slope(judged=real.shape[-1], labels=labels)
         for options, penalty in self._penalties:
             value = functools.partial(penalty, slope, real_seen, fake_seen, real_logits)
             loss = loss + self._regularly(options, value)
@@ -144,6 +174,22 @@ class AdversarialGame:
         # An attribute of the state, so that its variables are the model's.
         self.state.augmentation = build_augmentation(options, seed=seed, name=f"{self.network}_augmentation")
         return self.state.augmentation
+
+    def _with_labels(self, condition: Any, images: Any, labels: Any) -> Any:
+        """Return the condition with what the discriminator sees of the labels.
+
+        Raises:
+            ValueError: The game is one with labels and was given none, or the other way round.
+        """
+        if (labels is None) != (self.labels is None):
+            raise ValueError(
+                f"a game with labels={self.labels!r} is given the labels of its images in that case only. "
+                f"Received: labels {'missing' if labels is None else 'given'}"
+            )
+        if self.labels != "input":
+            return condition
+        maps = ops.cast(label_maps(labels, *images.shape[1:3]), images.dtype)
+        return maps if condition is None else ops.concatenate([condition, maps], axis=-1)
 
     def _judge(self, *seen: Any) -> list[Any]:
         return self._model.call_joined(self.network, *seen)
@@ -172,14 +218,15 @@ class AdversarialGame:
         if self._augmentation is not None and "augmentation" in self._values:
             self._values["augmentation"].assign(self._augmentation.probability)
 
-    def _slope(self, *, judged: int) -> Callable[[Any], Any]:
+    def _slope(self, *, judged: int, labels: Any) -> Callable[[Any], Any]:
         network = self._model.networks[self.network]
 
         def slope(seen: Any) -> Any:
             given = seen[..., : seen.shape[-1] - judged]
 
             def logits(images: Any) -> Any:
-                return network(ops.concatenate([given, images], axis=-1) if given.shape[-1] else images, training=True)
+                whole = ops.concatenate([given, images], axis=-1) if given.shape[-1] else images
+                return read_logits(network(whole, training=True), labels, self.labels)
 
             return self._model.input_gradient(logits, seen[..., seen.shape[-1] - judged :])
 

@@ -24,7 +24,7 @@ from gantk.registry.failures import BrokenPlugin, isolated
 from gantk.registry.intake import NOTICES
 from gantk.registry.names import did_you_mean
 from gantk.registry.plugin_info import PluginInfo
-from gantk.specs import KINDS, LossSpec, Spec
+from gantk.specs import KINDS, Spec
 
 logger = logging.getLogger("gantk.registry")
 
@@ -119,7 +119,7 @@ class Registry:
 
         Args:
             kind: A key of `gantk.specs.KINDS`.
-            role: For losses: only those of this role.
+            role: Only those of this role, where the kind has roles.
         """
         _check_kind(kind)
         records = self._records[kind]
@@ -144,7 +144,7 @@ class Registry:
         Args:
             kind: A key of `gantk.specs.KINDS`.
             name: A bare name for a built-in record, `plugin/name` for any other.
-            role: For losses: the role needed.
+            role: The role needed, where the kind has roles.
 
         Raises:
             PluginError: There is no such record, its plugin is broken or blocked, or it has another role.
@@ -154,10 +154,10 @@ class Registry:
             raise self._missing(kind, name, role)
         record = self._records[kind][name][0]
         if not _has_role(record, role):
-            assert isinstance(record, LossSpec)
+            own = getattr(record, "role", "")
             raise PluginError(
-                f"{_with_article(role)} loss is needed here. Received: {name!r}, {_with_article(record.role)} loss",
-                hint=f"The {role} losses are: {', '.join(self.all(kind, role)) or 'none'}.",
+                f"{_with_article(role)} {kind} is needed here. Received: {name!r}, {_with_article(own)} {kind}",
+                hint=f"The {role} {_plural(kind)} are: {', '.join(self.all(kind, role)) or 'none'}.",
             )
         return record
 
@@ -342,6 +342,10 @@ def _check_kind(kind: str) -> None:
 
 def _has_role(record: Spec, role: str) -> bool:
     return not role or getattr(record, "role", "") == role
+
+
+def _plural(kind: str) -> str:
+    return "losses" if kind == "loss" else f"{kind}s"
 
 
 def _with_article(word: str) -> str:

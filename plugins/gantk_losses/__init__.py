@@ -13,6 +13,7 @@ def gantk_losses() -> list[LossSpec]:
         LossSpec(
             name="lsgan",
             factory="gantk_losses.lsgan:LeastSquaresLoss",
+            smooths_labels=True,
             options=LeastSquaresOptions,
             summary="Least-squares adversarial loss.",
             reference="Mao 2017, equation 9, https://arxiv.org/abs/1611.04076",
@@ -20,6 +21,7 @@ def gantk_losses() -> list[LossSpec]:
         LossSpec(
             name="vanilla",
             factory="gantk_losses.vanilla:VanillaLoss",
+            smooths_labels=True,
             options=VanillaOptions,
             summary="Binary cross-entropy of the logits, with the non-saturating generator loss.",
             reference="Goodfellow 2014, section 3, https://arxiv.org/abs/1406.2661",
@@ -27,18 +29,22 @@ def gantk_losses() -> list[LossSpec]:
         LossSpec(
             name="hinge",
             factory="gantk_losses.hinge:HingeLoss",
+            smooths_labels=False,
             summary="Hinge adversarial loss.",
             reference="Lim 2017, https://arxiv.org/abs/1705.02894; Miyato 2018, equations 16 and 17",
         ),
         LossSpec(
             name="wasserstein",
             factory="gantk_losses.wasserstein:WassersteinLoss",
+            smooths_labels=False,
+            needs_bounded_slope=True,
             summary="Difference of the critic's means; it needs a constraint on the critic, such as a gradient penalty.",
             reference="Arjovsky 2017, equation 2, https://arxiv.org/abs/1701.07875",
         ),
         LossSpec(
             name="relativistic_average",
             factory="gantk_losses.relativistic_average:RelativisticAverageLoss",
+            smooths_labels=False,
             summary="Cross-entropy of logits relative to the mean logit of the other kind; the game of ESRGAN.",
             reference="Jolicoeur-Martineau 2018, section 4.2, https://arxiv.org/abs/1807.00734",
         ),

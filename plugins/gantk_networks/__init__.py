@@ -1,8 +1,9 @@
-"""Built-in image networks: those of CycleGAN, pix2pix, SRGAN and ESRGAN, and the originals' weights."""
+"""Built-in image networks: those of CycleGAN, pix2pix, SRGAN, ESRGAN, DCGAN, WGAN-GP and SNGAN, and weights of originals."""
 
 from __future__ import annotations
 
 from gantk import DiscriminatorSpec, GeneratorSpec, WeightMapSpec, hookimpl
+from gantk_networks.mlp_options import MLPDiscriminatorOptions, MLPGeneratorOptions
 from gantk_networks.options import PatchGANOptions, PixelOptions, ResNetOptions, UNetOptions
 from gantk_networks.super_resolution_options import (
     CompactOptions,
@@ -10,6 +11,14 @@ from gantk_networks.super_resolution_options import (
     SpectralUNetOptions,
     SRResNetOptions,
     VGGOptions,
+)
+from gantk_networks.synthesis_options import (
+    DCGANDiscriminatorOptions,
+    DCGANGeneratorOptions,
+    ResNetGANDiscriminatorOptions,
+    ResNetGANGeneratorOptions,
+    SNDCGANDiscriminatorOptions,
+    SNDCGANGeneratorOptions,
 )
 
 
@@ -52,6 +61,38 @@ def gantk_generators() -> list[GeneratorSpec]:
             summary="Super-resolution on a CPU: plain convolutions at the input's resolution, one pixel shuffle.",
             reference="SRVGGNetCompact of Real-ESRGAN; Shi 2016, https://arxiv.org/abs/1609.05158",
         ),
+        GeneratorSpec(
+            name="dcgan",
+            role="synthesis",
+            factory="gantk_networks.dcgan_generator:build",
+            options=DCGANGeneratorOptions,
+            summary="Images from latent vectors by transposed convolutions.",
+            reference="Radford 2016, figure 1, https://arxiv.org/abs/1511.06434",
+        ),
+        GeneratorSpec(
+            name="sndcgan",
+            role="synthesis",
+            factory="gantk_networks.sndcgan_generator:build",
+            options=SNDCGANGeneratorOptions,
+            summary="Images from latent vectors by the convolutional generator of SNGAN.",
+            reference="Miyato 2018, table 3, https://arxiv.org/abs/1802.05957",
+        ),
+        GeneratorSpec(
+            name="resnet_gan",
+            role="synthesis",
+            factory="gantk_networks.resnet_gan_generator:build",
+            options=ResNetGANGeneratorOptions,
+            summary="Images from latent vectors by residual blocks, with conditional batch normalization where there are labels.",
+            reference="Gulrajani 2017, appendix F, https://arxiv.org/abs/1704.00028; Miyato 2018, tables 4 to 6",
+        ),
+        GeneratorSpec(
+            name="mlp",
+            role="synthesis",
+            factory="gantk_networks.mlp_generator:build",
+            options=MLPGeneratorOptions,
+            summary="Points and very small images from latent vectors by dense layers.",
+            reference="After Gulrajani 2017, section 4 (toy data), https://arxiv.org/abs/1704.00028",
+        ),
     ]
 
 
@@ -86,6 +127,38 @@ def gantk_discriminators() -> list[DiscriminatorSpec]:
             options=SpectralUNetOptions,
             summary="Judges every pixel with all of its surroundings, by a U-Net with spectral normalization.",
             reference="Wang 2021 (Real-ESRGAN), section 3.3, https://arxiv.org/abs/2107.10833",
+        ),
+        DiscriminatorSpec(
+            name="dcgan",
+            factory="gantk_networks.dcgan_discriminator:build",
+            options=DCGANDiscriminatorOptions,
+            takes_outputs=True,
+            summary="Judges whole images of one size by convolutions of stride 2 and a dense layer.",
+            reference="Radford 2016, section 3, https://arxiv.org/abs/1511.06434",
+        ),
+        DiscriminatorSpec(
+            name="sndcgan",
+            factory="gantk_networks.sndcgan_discriminator:build",
+            options=SNDCGANDiscriminatorOptions,
+            takes_outputs=True,
+            summary="Judges whole images of one size by convolutions of stride 1 and 2 in turn, with spectral normalization.",
+            reference="Miyato 2018, table 3, https://arxiv.org/abs/1802.05957",
+        ),
+        DiscriminatorSpec(
+            name="resnet_gan",
+            factory="gantk_networks.resnet_gan_discriminator:build",
+            options=ResNetGANDiscriminatorOptions,
+            takes_outputs=True,
+            summary="Judges whole images by residual blocks; with spectral or layer normalization, or none.",
+            reference="Gulrajani 2017, appendix F, https://arxiv.org/abs/1704.00028; Miyato 2018, tables 4 to 6",
+        ),
+        DiscriminatorSpec(
+            name="mlp",
+            factory="gantk_networks.mlp_discriminator:build",
+            options=MLPDiscriminatorOptions,
+            takes_outputs=True,
+            summary="Judges points and very small images by dense layers.",
+            reference="After Gulrajani 2017, section 4 (toy data), https://arxiv.org/abs/1704.00028",
         ),
     ]
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from gantk import GeneratorOptions, Options
+from gantk import GeneratorOptions
+from gantk_networks.critic_options import CriticOptions
 
 Normalization = Literal["instance", "batch", "none"]
 
@@ -73,7 +74,7 @@ class UNetOptions(GeneratorOptions):
         return self.normalization == "batch" if self.dropout_at_test is None else self.dropout_at_test
 
 
-class PatchGANOptions(Options):
+class PatchGANOptions(CriticOptions):
     """A discriminator of overlapping patches."""
 
     layers: int = Field(3, ge=1)
@@ -89,7 +90,7 @@ class PatchGANOptions(Options):
     2.1). A normalization behind a convolution undoes that, so set `normalization: none` with it."""
 
 
-class PixelOptions(Options):
+class PixelOptions(CriticOptions):
     """A discriminator of single pixels."""
 
     filters: int = Field(64, ge=1)

@@ -7,18 +7,15 @@ from typing import Any
 import keras
 from keras import ops
 
+from gantk_networks.spectral_norm import normalized
+
 
 @keras.saving.register_keras_serializable(package="gantk_networks")
 class SpectralConvolution2D(keras.layers.Layer):
     """Convolves, without padding, with a kernel that is divided by its largest singular value.
 
-    The kernel counts as the matrix W of output channels × all else. Every call in training mode takes one step of the
-    power iteration (paper, algorithm 1), starting from where the last one ended:
-
-        v ← Wᵀu / |Wᵀu|,  u ← W v / |W v|,  σ = uᵀ W v,
-
-    and u is kept. A call for inference takes the same step and forgets it. The kernel itself stays as it is and is
-    differentiated through σ, with u and v fixed (paper, equation 12). All of this is computed in float32.
+    Every call in training mode takes one step of the power iteration and keeps it (`gantk_networks.spectral_norm`). The
+    kernel itself stays as it is.
 
     Keras' own wrapper instead overwrites the kernel by the quotient at every call in training mode, so that on
     TensorFlow nothing is differentiated through σ, on JAX the new kernel is lost where the loss is differentiated by
@@ -76,17 +73,7 @@ class SpectralConvolution2D(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        kernel = self.kernel.value
-        # The transpose of the paper's W, as Keras lays kernels out.
-        transposed = ops.reshape(kernel, (-1, self.filters))
-        fixed = ops.stop_gradient(transposed)
-        right = _unit(ops.matmul(fixed, ops.stop_gradient(self.left_vector.value)))
-        left = _unit(ops.matmul(right, fixed))
-        if training:
-            self.left_vector.assign(left)
-        largest = ops.sum(ops.matmul(right, transposed) * left)
-        # Of a kernel of zeros nothing can be made.
-        kernel = ops.cast(kernel / ops.where(largest > 0, largest, 1.0), inputs.dtype)
+        kernel = ops.cast(normalized(self.kernel.value, self.left_vector, training=training), inputs.dtype)
         outputs = ops.conv(inputs, kernel, strides=self.strides, padding="valid", data_format="channels_last")
         return outputs if self.bias is None else outputs + ops.cast(self.bias, inputs.dtype)
 
@@ -105,7 +92,3 @@ class SpectralConvolution2D(keras.layers.Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
-
-
-def _unit(vector: Any) -> Any:
-    return vector / ops.maximum(ops.sqrt(ops.sum(ops.square(vector))), 1e-12)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from gantk import GeneratorOptions, Options
+from gantk import DiscriminatorOptions, GeneratorOptions
 from gantk_networks.receptive_radius import Enlarged, Kernel, receptive_radius
 
 
@@ -87,7 +87,7 @@ class CompactOptions(EnlargingOptions):
         return receptive_radius([*[Kernel(3)] * (self.depth + 2), Enlarged(self.factor)])
 
 
-class VGGOptions(Options):
+class VGGOptions(DiscriminatorOptions):
     """The discriminator of SRGAN, which judges a whole image of a fixed size."""
 
     filters: int = Field(64, ge=1)
@@ -97,8 +97,12 @@ class VGGOptions(Options):
     normalization: Literal["batch", "instance", "none"] = "batch"
     "None is ever put on the first layer."
 
+    @property
+    def mixes_samples(self) -> bool:
+        return self.normalization == "batch"
 
-class SpectralUNetOptions(Options):
+
+class SpectralUNetOptions(DiscriminatorOptions):
     """The discriminator of Real-ESRGAN, which judges every pixel."""
 
     filters: int = Field(64, ge=1)

@@ -72,7 +72,7 @@ def test_create_calls_the_factory_with_the_options_first(registry):
 
 def test_an_options_model_describes_itself_without_the_other_plugins():
     properties = Outer.model_json_schema()["properties"]
-    assert properties["generator"]["x-gantk-choice"] == "generator"
+    assert properties["generator"]["x-gantk-choice"] == "generator.translation"
     assert properties["transforms"]["items"] == {"x-gantk-choice": "transform"}
 
 
