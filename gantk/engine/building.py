@@ -13,6 +13,7 @@ from gantk.engine.model import AdversarialModel
 from gantk.engine.model_context import ModelContext
 from gantk.engine.precision import precision_scope
 from gantk.errors import PluginError
+from gantk.specs import GrowingModelOptions
 
 
 def set_seeds(seed: int) -> None:
@@ -39,7 +40,7 @@ def build_model(model: Component, context: ModelContext) -> AdversarialModel:
         PluginError: The plugin's factory cannot be imported or returns something else.
         RunFailed: The devices asked for are not there.
     """
-    use_devices(context.training)
+    use_devices(context.training, _batch_sizes(model, context))
     set_seeds(context.seed)
     with precision_scope(context.training.precision):
         built = model.create(context)
@@ -51,3 +52,11 @@ def build_model(model: Component, context: ModelContext) -> AdversarialModel:
     built.check_game_options()
     built.compile()
     return built
+
+
+def _batch_sizes(model: Component, context: ModelContext) -> list[int]:
+    """Return the sizes of batches that a model in phases takes; none of another."""
+    if not isinstance(model.options, GrowingModelOptions):
+        return []
+    height = next(shape[0] for shape in context.shapes.values() if len(shape) == 3)
+    return [phase.batch_size for phase in model.options.phases(height)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 
 from gantk.engine.options import TrainingOptions
@@ -13,10 +15,14 @@ def use_one_device() -> None:
     keras.distribution.set_distribution(None)
 
 
-def use_devices(training: TrainingOptions) -> None:
+def use_devices(training: TrainingOptions, batch_sizes: Sequence[int] = ()) -> None:
     """Spread the batches of models built from now on over `training.devices` devices, or over one.
 
     Means over a batch (losses, BatchNorm) are over the whole batch, as on one device.
+
+    Args:
+        training: The training options.
+        batch_sizes: Those of the phases, of a training that has any.
 
     Raises:
         RunFailed: Not JAX, fewer devices than asked for, or a batch that does not divide.
@@ -36,9 +42,10 @@ def use_devices(training: TrainingOptions) -> None:
             f"Training asks for {count} devices.\nReceived: {len(devices)} ({', '.join(devices)})",
             hint=f"Set `devices` to at most {len(devices)}.",
         )
-    if training.batch_size % count:
+    uneven = [size for size in batch_sizes or (training.batch_size,) if size % count]
+    if uneven:
         raise RunFailed(
-            f"The batch must divide by the number of devices.\nReceived: batch_size={training.batch_size}, devices={count}",
+            f"The batch must divide by the number of devices.\nReceived: batch_size={uneven[0]}, devices={count}",
             hint=f"Use a batch_size that is a multiple of {count}.",
         )
     keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices[:count]))

@@ -73,7 +73,7 @@ class _StepClock(keras.callbacks.Callback):
 
 
 def measure_footprint(model: AdversarialModel, shapes: Mapping[str, tuple[int, ...]], *, steps: int = 3) -> Footprint:
-    """Try some training steps on random images, which changes the model.
+    """Try some training steps on random images, and with a model that takes labels on random labels, which changes the model.
 
     Args:
         model: A model, compiled.
@@ -92,7 +92,7 @@ def measure_footprint(model: AdversarialModel, shapes: Mapping[str, tuple[int, .
     clock = _StepClock()
     count = WARM_STEPS + steps
     model.fit(
-        StepBatches(_random_batches(shapes)),
+        StepBatches(_random_batches(shapes, len(model.classes))),
         steps_per_epoch=count,
         epochs=1,
         shuffle=False,
@@ -123,10 +123,12 @@ def measure_footprint(model: AdversarialModel, shapes: Mapping[str, tuple[int, .
     )
 
 
-def _random_batches(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[dict[str, NDArray[Any]]]:
+def _random_batches(shapes: Mapping[str, tuple[int, ...]], classes: int) -> Iterator[dict[str, NDArray[Any]]]:
     random = np.random.default_rng(0)
     while True:
-        yield {name: random.uniform(-1, 1, shape).astype(np.float32) for name, shape in shapes.items()}
+        batch = {name: random.uniform(-1, 1, shape).astype(np.float32) for name, shape in shapes.items()}
+        labels = {"label": random.integers(0, classes, len(next(iter(batch.values()))), np.int32)} if classes else {}
+        yield {**batch, **labels}
 
 
 def _size(variables: Iterable[keras.Variable]) -> int:

@@ -12,11 +12,14 @@ from keras import ops
 from gantk.engine.adversarial_game import AdversarialGame
 from gantk.engine.backend import use_jit
 from gantk.engine.ema import copy_network, update_average
+from gantk.engine.latent_preview import latent_preview
+from gantk.engine.latents import LatentOptions
 from gantk.engine.loss_scale import DynamicLossScale
 from gantk.engine.model_context import ModelContext
 from gantk.engine.network_names import check_names
 from gantk.engine.optimizers import OptimizerGroup
 from gantk.engine.options import OptimizerOptions
+from gantk.engine.phases import Phase, phase_starts
 from gantk.engine.plateau import Plateau
 from gantk.engine.sample_independence import samples_independent
 from gantk.engine.schedules import ScheduledLearningRate
@@ -25,6 +28,8 @@ from gantk.errors import ConfigError, PluginError, RunFailed
 
 if TYPE_CHECKING:
     from gantk.config.components import Component
+    from gantk.engine.label_conditioning import LabelUse
+    from gantk.engine.penalties.options import PenaltyOptions
     from gantk.protocols import AdversarialLoss
 
 
@@ -53,6 +58,10 @@ class AdversarialModel(GradientUpdates, keras.Model):
             by default the networks of `directions`.
         components: What the networks of `directions` were built from, by the networks' names: saved with the trained
             weights, so that the bundle can build them again.
+        latents: By direction, the latent vectors that its network makes images of; no entry for a translation.
+        takes_labels: Whether the networks of `latents` are given the labels of the data, too.
+        phases: Of a training whose images grow, one after the other; empty: all steps are alike.
+        average_decay: Decay of the moving average where the training options' `ema` gives none; None: then none is kept.
 
     Raises:
         ValueError: Names that do not agree with each other.
@@ -61,7 +70,7 @@ class AdversarialModel(GradientUpdates, keras.Model):
         ```python
         import keras
 
-        from gantk import AdversarialModel, OptimizerOptions
+        from gantk import AdversarialModel, OptimizerOptions, draw_latents
 
 
         class WassersteinGAN(AdversarialModel):
@@ -71,7 +80,7 @@ class AdversarialModel(GradientUpdates, keras.Model):
                 height, width, channels = context.shapes["image"]
                 generator = keras.Sequential(
                     [
-                        keras.Input((options.latents,)),
+                        keras.Input((options.latents.size,)),
                         keras.layers.Dense(height * width * channels, activation="tanh"),
                         keras.layers.Reshape((height, width, channels), dtype="float32"),
                     ]
@@ -84,14 +93,15 @@ class AdversarialModel(GradientUpdates, keras.Model):
                     trained_by={"generator": ["generator"], "critic": ["critic"]},
                     losses=["generator_loss", "critic_loss"],
                     directions={"sample": "generator"},
+                    latents={"sample": options.latents},
                     optimizers={"generator": slow, "critic": slow},
                 )
                 self.game = self.adversarial_game("critic", options.adversarial_loss.create())
-                self.latents = options.latents
+                self.options = options
                 self.random = keras.random.SeedGenerator(context.seed)
 
             def draw(self, count):
-                latents = keras.random.normal((count, self.latents), seed=self.random)
+                latents = draw_latents(self.options.latents, count, self.random)
                 return self.networks["generator"](latents, training=True)
 
             def adversarial_step(self, batch):
@@ -118,12 +128,20 @@ class AdversarialModel(GradientUpdates, keras.Model):
         optimizers: Mapping[str, OptimizerOptions] | None = None,
         averaged: Sequence[str] | None = None,
         components: Mapping[str, Component] | None = None,
+        latents: Mapping[str, LatentOptions] | None = None,
+        takes_labels: bool = False,
+        phases: Sequence[Phase] = (),
+        average_decay: float | None = None,
     ) -> None:
         super().__init__()
         self.context = context
         self.losses_reported = tuple(losses)
         self.directions = dict(directions)
         self.components = dict(components or {})
+        self.latents = dict(latents or {})
+        self.classes = context.classes if takes_labels else ()
+        self.phases = tuple(phases)
+        self.phase = 0
         check_names(networks, trained_by=trained_by, directions=directions, averaged=averaged)
         self.networks = dict(networks)
         self.trained_by = {name: tuple(trained) for name, trained in trained_by.items()}
@@ -135,9 +153,9 @@ class AdversarialModel(GradientUpdates, keras.Model):
                 network.trainable = False
 
         training = context.training
-        self.average_decay = training.ema
+        self.average_decay = average_decay if training.ema is None else training.ema
         names = tuple(averaged if averaged is not None else dict.fromkeys(self.directions.values()))
-        self.ema_networks = {name: copy_network(self.networks[name]) for name in names} if training.ema else {}
+        self.ema_networks = {name: copy_network(self.networks[name]) for name in names} if self.average_decay else {}
 
         self.training_step = self.add_weight(
             shape=(), initializer="zeros", dtype="int32", trainable=False, name="training_step"
@@ -173,13 +191,17 @@ class AdversarialModel(GradientUpdates, keras.Model):
 
         Returns:
             Images by direction and column, in the order to be shown: `{"AtoB": {"input": …, "output": …}}`.
-            Here: for each direction named `XtoY`, field `X` of the batch and its translation.
+            Here: for each direction with latent vectors a grid of images, of the same vectors at every call; for each
+            named `XtoY`, field `X` of the batch and its translation.
 
         Raises:
             NotImplementedError: A direction of another form; the subclass must then write its own.
         """
-        shown = {}
+        shown: dict[str, dict[str, Any]] = {}
         for direction, network in self.inference_networks().items():
+            if direction in self.latents:
+                shown[direction] = latent_preview(network, self.latents[direction], self.classes, self.context.seed)
+                continue
             source, separator, _ = direction.partition("to")
             if not separator or source not in batch:
                 raise NotImplementedError(
@@ -200,9 +222,35 @@ class AdversarialModel(GradientUpdates, keras.Model):
                 measured value under `metric.value`, such as `cycle_error.cycle_error_a`.
         """
 
+    def enter_phase(self, number: int, *, begin: bool) -> None:
+        """Make the step of a phase the one that is trained; called between steps, of a model with `phases`.
+
+        A subclass that has networks to grow extends it, and calls this first.
+
+        Args:
+            number: Number of the phase, counted from zero; then in `self.phase`.
+            begin: Whether it begins now, so that optimizers forget what they know; not where a run is continued in
+                the midst of it.
+        """
+        self.phase = number
+        for optimizer in self.optimizers.members.values():
+            optimizer._learning_rate.phase_factor = self.phases[number].learning_rate_factor
+        if begin and number:
+            self.reset_optimizers()
+        # Keras compiles anew.
+        self.train_function = None
+
     # -- what a subclass uses -----------------------------------------------------------------------------
 
-    def adversarial_game(self, network: str, loss: AdversarialLoss) -> AdversarialGame:
+    def adversarial_game(
+        self,
+        network: str,
+        loss: AdversarialLoss,
+        *,
+        labels: LabelUse | None = None,
+        lambda_class: tuple[float, float] = (1.0, 1.0),
+        penalties: Sequence[PenaltyOptions] = (),
+    ) -> AdversarialGame:
         """Return the game of a discriminator against whoever makes its fakes; called in the subclass' `__init__`.
 
         The game does what the training options say of discriminators (augmentation, instance noise, label smoothing,
@@ -211,11 +259,14 @@ class AdversarialModel(GradientUpdates, keras.Model):
         Args:
             network: Name of the discriminator.
             loss: The adversarial loss.
+            labels: How the discriminator takes the labels of images into account: `input`, `projection` or `auxiliary`.
+            lambda_class: Weights of an auxiliary classifier's loss in the discriminator's and in the generator's.
+            penalties: Those of this set-up, where the training options name none.
 
         Raises:
             ConfigError: The options do not go with this loss.
         """
-        game = AdversarialGame(self, network, loss)
+        game = AdversarialGame(self, network, loss, labels=labels, lambda_class=lambda_class, penalties=penalties)
         self.games[network] = game
         self._game_states.append(game.state)
         self.losses_reported = (*self.losses_reported, *game.reported())
@@ -252,6 +303,16 @@ class AdversarialModel(GradientUpdates, keras.Model):
             return [called(batch, training=True) for batch in inputs]
         ends = list(itertools.accumulate(batch.shape[0] for batch in inputs))
         return ops.split(called(ops.concatenate(inputs, axis=0), training=True), ends[:-1], axis=0)
+
+    def reset_optimizers(self) -> None:
+        """Let every optimizer begin as if no step had been taken; called between steps."""
+        for variable in self.optimizers.variables:
+            variable.assign(ops.zeros(variable.shape, variable.dtype))
+
+    @property
+    def phase_step(self) -> Any:
+        """Steps taken in this phase before the one in progress, int32 scalar; for use in `adversarial_step`."""
+        return ops.convert_to_tensor(self.training_step) - phase_starts(self.phases)[self.phase]
 
     def discriminator_batches(self, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Split the samples of a step into one batch for each update of the discriminators.
@@ -292,6 +353,15 @@ class AdversarialModel(GradientUpdates, keras.Model):
                 f"learnt cannot be saved. Received: none for {', '.join(missing)}"
             )
         return {direction: self.components[name] for direction, name in self.directions.items()}
+
+    def networks_to_save(self) -> dict[str, tuple[keras.Model, Component]]:
+        """Return what the bundle of a trained model holds: by direction a network, and what it was built from.
+
+        Raises:
+            PluginError: The model does not say what a network was built from.
+        """
+        components = self.inference_components()
+        return {direction: (network, components[direction]) for direction, network in self.inference_networks().items()}
 
     def compile(self, *, jit: Literal["auto"] | bool | None = None, run_eagerly: bool = False, **kwargs: Any) -> None:
         """Make the model ready for `fit`.
@@ -360,7 +430,9 @@ class AdversarialModel(GradientUpdates, keras.Model):
         every = self.context.training.accumulate
         if every > 1:
             # Weights change at every N-th step only, and one change is averaged in once.
-            updated = ops.equal(ops.mod(self.training_step + 1, every), 0)
+            # Optimizers begin to count anew in each phase.
+            step = self.phase_step if self.phases else self.training_step
+            updated = ops.equal(ops.mod(step + 1, every), 0)
             rate = rate * ops.cast(updated, "float32")
         for name, average in self.ema_networks.items():
             update_average(average, self.networks[name], rate)

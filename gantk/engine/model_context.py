@@ -21,12 +21,15 @@ class ModelContext:
         training: The training options of the stage.
         steps_per_epoch: Training steps of one epoch.
         seed: Seed for weights and random layers.
+        classes: Names of the labels, in the order of their numbers; empty where the data has none. A batch then has the
+            field `label`, int32, one number a sample.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
     training: TrainingOptions = field(default_factory=TrainingOptions)
     steps_per_epoch: int = 1
     seed: int = 0
+    classes: tuple[str, ...] = ()
 
     def optimizer(self, name: str, default: OptimizerOptions | None = None) -> Any:
         """Build the optimizer called `name`: as the model's `default` says, with what the pipeline changes of it.

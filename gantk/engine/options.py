@@ -181,7 +181,8 @@ class TrainingOptions(Options):
     augmentation: AugmentationOptions | None = None
     "Change at random what the discriminators see, for training with few pictures: `diffaugment` or `ada`."
     ema: float | None = Field(None, gt=0, lt=1)
-    "Keep an exponential moving average of the generators' weights with this decay; it is what is saved and evaluated."
+    """Keep an exponential moving average of the generators' weights with this decay; it is what is saved and evaluated. By
+    default as the model says: most keep none."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     "Arithmetic of the networks; weights and losses stay float32. float16 scales the loss."
     accumulate: int = Field(1, ge=1)

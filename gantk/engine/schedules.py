@@ -36,6 +36,8 @@ class ScheduledLearningRate(keras.optimizers.schedules.LearningRateSchedule):
         self.steps_per_epoch = steps_per_epoch
         self._training_step: keras.Variable | None = None
         self._plateau_factor: keras.Variable | None = None
+        self.phase_factor = 1.0
+        """Of the phase in progress; a compiled step keeps the one it was compiled with."""
 
     def follow(self, training_step: keras.Variable, plateau_factor: keras.Variable | None = None) -> None:
         """Read the step from a variable (int32 scalar) instead of the optimizer's iteration count.
@@ -49,6 +51,9 @@ class ScheduledLearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate, a float32 scalar, at `step` (ignored once a step variable is followed)."""
+        return self._scheduled(step) * self.phase_factor
+
+    def _scheduled(self, step: Any) -> Any:
         if self._training_step is not None:
             step = self._training_step
         if self.schedule.type == "plateau":

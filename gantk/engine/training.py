@@ -21,6 +21,7 @@ from gantk.engine.metrics_log import EventLog, MetricsLog
 from gantk.engine.model import AdversarialModel
 from gantk.engine.options import TrainingOptions
 from gantk.engine.periodic_evaluation import PeriodicEvaluation
+from gantk.engine.phases import phase_starts
 from gantk.engine.progress import TrainingProgress
 from gantk.engine.sample_grid import SampleGrid
 from gantk.engine.training_loop import TrainingLoop
@@ -52,7 +53,7 @@ def train(
     Args:
         model: The model, compiled (`build_model` returns one).
         batches: `batches(k)` returns an endless iterator that begins with the batch of step `k`, counted from
-            zero; what a batch holds may depend on `k` alone.
+            zero; what a batch holds may depend on `k` alone. Of a model with phases, those of the phase of step `k`.
         training: The training options.
         steps_per_epoch: Training steps of one epoch.
         directory: Gets `checkpoints/`, `metrics.jsonl`, `events/`, `samples/` and `training.json`.
@@ -71,7 +72,7 @@ def train(
             `plateau` schedule follows.
         KeyboardInterrupt: Ctrl-C or SIGTERM; a checkpoint of the last step was saved.
     """
-    total = training.epochs * steps_per_epoch
+    total = phase_starts(model.phases)[-1] if model.phases else training.epochs * steps_per_epoch
     store = CheckpointStore(directory / "checkpoints", keep=training.checkpoint.keep, fingerprint=fingerprint)
     best = BestCheckpoint(store, protocol=evaluation.protocol if evaluation else "")
     checkpoint = store.restore(model) if resume else None
@@ -79,8 +80,9 @@ def train(
         store.clear()
     if checkpoint is None:
         best.clear()
-    for caution in training.schedule_cautions(steps_per_epoch):
-        logger.warning("%s", caution)
+    if not model.phases:
+        for caution in training.schedule_cautions(steps_per_epoch):
+            logger.warning("%s", caution)
     if model.plateau is not None and evaluation is None:
         model.plateau.check(model.losses_reported)
     if checkpoint is not None:
@@ -88,9 +90,11 @@ def train(
     start = checkpoint.step if checkpoint else 0
     if checkpoint and start > total:
         raise RunFailed(
-            f"The run must not be longer already than it is asked to be: {training.epochs} epochs of {steps_per_epoch} "
-            f"steps are {total} steps.\nReceived: the checkpoint {checkpoint.path}, of step {start}",
-            hint=f"Ask for at least {-(-start // steps_per_epoch)} epochs, or train anew, without --resume.",
+            f"The run must not be longer already than it is asked to be: {_length(model, training, steps_per_epoch)} are "
+            f"{total} steps.\nReceived: the checkpoint {checkpoint.path}, of step {start}",
+            hint=f"Ask for at least {-(-start // steps_per_epoch)} epochs, or train anew, without --resume."
+            if not model.phases
+            else "Ask for a longer schedule, or train anew, without --resume.",
         )
     with (
         interruptions() as interruption,
@@ -125,11 +129,13 @@ def _fit(
     batches: Callable[[int], Iterator[Mapping[str, NDArray[Any]]]],
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
-    """Run `fit` to the end of the epoch in progress, then over the whole epochs left."""
+    """Run `fit` to the end of the epoch in progress, then over the whole epochs left; in each phase anew."""
     while loop.step < loop.total:
+        end = loop.enter_phase()
         epoch, done = divmod(loop.step, loop.steps_per_epoch)
-        last = epoch + 1 if done else loop.training.epochs
-        steps = loop.steps_per_epoch - done
+        # An epoch that a phase ends in, or that the last step ends, has a part of its steps.
+        steps = min(loop.steps_per_epoch - done, end - loop.step)
+        last = epoch + 1 if steps < loop.steps_per_epoch else end // loop.steps_per_epoch
         # An iterator of its own for each call: on accelerators Keras takes one batch ahead and drops it at the end.
         stream = batches(loop.step)
         try:
@@ -151,6 +157,10 @@ def _fit(
             if loop.interruption.requested:
                 raise KeyboardInterrupt
             return
+
+
+def _length(model: AdversarialModel, training: TrainingOptions, steps_per_epoch: int) -> str:
+    return f"{len(model.phases)} phases" if model.phases else f"{training.epochs} epochs of {steps_per_epoch} steps"
 
 
 class _StepCallbacks(keras.callbacks.CallbackList):

@@ -26,11 +26,13 @@ from gantk.engine.numerics import LossWindow
 from gantk.engine.options import TrainingOptions
 from gantk.engine.output_diversity import output_diversity
 from gantk.engine.periodic_evaluation import Best, Measured, PeriodicEvaluation, resolve_value
+from gantk.engine.phases import phase_at, phase_starts
 from gantk.engine.progress import TrainingProgress
 from gantk.engine.sample_grid import SampleGrid, write_sample_grid
 from gantk.engine.state import synchronise
 from gantk.engine.training_summary import TrainingSummary
 from gantk.engine.undisturbed import undisturbed
+from gantk.wording import counted
 
 logger = logging.getLogger("gantk.engine")
 
@@ -56,7 +58,8 @@ class TrainingLoop:
         self.model = model
         self.training = training
         self.steps_per_epoch = steps_per_epoch
-        self.total = training.epochs * steps_per_epoch
+        self.starts = phase_starts(model.phases) if model.phases else [0, training.epochs * steps_per_epoch]
+        self.total = self.starts[-1]
         self.directory = directory
         self.store = store
         self.best = best
@@ -78,6 +81,8 @@ class TrainingLoop:
         self._seconds_before = 0.0
         self._began = self._second_step = time.perf_counter()
         self._previous: Mapping[str, Any] | None = None
+        self._phase: int | None = None
+        self._images = 0
 
     def begin(self, checkpoint: Checkpoint | None) -> None:
         """Start with the first step, or after that of a checkpoint."""
@@ -100,6 +105,31 @@ class TrainingLoop:
         self._evaluation_seconds = 0.0
         self.display.begin()
 
+    def enter_phase(self) -> int:
+        """Let the model take the steps of the phase that the next one is in; called between two runs of `fit`.
+
+        Returns:
+            The step that this phase ends with.
+        """
+        phases = self.model.phases
+        if not phases:
+            return self.total
+        number = phase_at(phases, self.step)
+        phase, start = phases[number], self.starts[number]
+        if number != self._phase:
+            logger.info(
+                "phase %d of %d: images of %d pixels, batches of %d, %s",
+                number + 1,
+                len(phases),
+                phase.resolution,
+                phase.batch_size,
+                counted(phase.steps, "step"),
+            )
+            synchronise(self.model)
+            self.model.enter_phase(number, begin=self.step == start)
+            self._phase = number
+        return self.starts[number + 1]
+
     def after_step(self, losses: Mapping[str, Any]) -> None:
         """Do what is due after a step."""
         self.step += 1
@@ -113,6 +143,8 @@ class TrainingLoop:
         waited = self.input_watch.step_done(awaited=to_its_end)
         if self.step == self.start + 1:
             self._second_step = time.perf_counter()
+        else:
+            self._images += self._samples_per_step
         self.display.step(self.step)
 
         training, step = self.training, self.step
@@ -125,7 +157,8 @@ class TrainingLoop:
             self.window.settle()
         if step % training.log_every == 0 or at_end:
             self._log()
-        improved = self._end_epoch(epoch, at_end=at_end) if in_epoch == 0 else None
+        # The last epoch of a training in phases may have a part of its steps.
+        improved = self._end_epoch(self.epoch, at_end=at_end) if in_epoch == 0 or at_end else None
         every = training.checkpoint
         if (
             at_end
@@ -195,12 +228,12 @@ class TrainingLoop:
         best = self.best.record
         return TrainingSummary(
             steps=self.step,
-            epochs=self.training.epochs,
+            epochs=-(-self.total // self.steps_per_epoch),
             resumed_from=self.start,
             seconds=round(self._seconds(), 3),
             first_step_seconds=round(self.display.first_step_seconds, 3),
             steps_per_second=round(pace, 4),
-            images_per_second=round(pace * self.training.samples_per_step, 4),
+            images_per_second=round(self._images / max(1e-9, seconds) if timed else 0.0, 4),
             losses=self.losses,
             backend=keras.backend.backend(),
             device=accelerator(),
@@ -222,6 +255,12 @@ class TrainingLoop:
     def epoch(self) -> int:
         """The epoch of the last step, counted from one; 0 before the first step."""
         return -(-self.step // self.steps_per_epoch)
+
+    @property
+    def _samples_per_step(self) -> int:
+        if self._phase is None:
+            return self.training.samples_per_step
+        return self.model.phases[self._phase].batch_size * self.training.discriminator_steps
 
     def _seconds(self) -> float:
         return self._seconds_before + time.perf_counter() - self._began

@@ -11,12 +11,21 @@ from pathlib import Path
 from typing import Any, cast
 
 from gantk.config import Pipeline
+from gantk.engine.phases import Phase, phase_starts
 from gantk.pipeline.fingerprint import stage_fingerprint
+from gantk.pipeline.phase_estimate import (
+    measure_phases,
+    phase_facts,
+    phase_lines,
+    seconds_left,
+    seconds_of_phases,
+)
 from gantk.pipeline.plan import PlannedStage
 from gantk.pipeline.run_directory import RunDirectory
 from gantk.pipeline.stages.options import PrepareOptions, TrainOptions
+from gantk.pipeline.stages.phase_data import epoch_steps, training_phases
 from gantk.protocols import Artifact
-from gantk.specs import StageSpec
+from gantk.specs import GrowingModelOptions, StageSpec
 from gantk.wording import byte_size, counted
 
 PACE_LINES = 20
@@ -79,20 +88,40 @@ def _from_pace(pipeline: Pipeline, stage: PlannedStage, directory: RunDirectory)
     pace = seconds_a_step(lines[-PACE_LINES:])
     if pace is None:
         return None
-    from gantk.data import PreparedDataset, steps_per_epoch
+    from gantk.data import PreparedDataset, batch_shapes, steps_per_epoch
 
     options = cast(TrainOptions, pipeline.stages[stage.name].component.options)
     dataset = PreparedDataset.open(inputs["dataset"].path)
+    done = int(lines[-1]["step"]) if stage.action == "resume" else 0
+    if isinstance(options.model.options, GrowingModelOptions):
+        shapes = batch_shapes(dataset, split=options.split, transforms=options.transforms, seed=pipeline.seed)
+        return _from_pace_of_phases(training_phases(options, shapes), lines, done)
     steps = options.epochs * (
         options.steps_per_epoch or steps_per_epoch(dataset, options.split, options.samples_per_step)
     )
-    done = int(lines[-1]["step"]) if stage.action == "resume" else 0
     left = max(0, steps - done)
     return StageEstimate(
         left * pace,
         "from the pace of the earlier run",
         {"steps": steps, "steps_left": left, "step_seconds": pace},
         (f"{counted(left, 'step')} to do, {1000 * pace:.0f} ms a step in the earlier run",),
+    )
+
+
+def _from_pace_of_phases(
+    phases: Sequence[Phase], lines: Sequence[Mapping[str, Any]], done: int
+) -> StageEstimate | None:
+    seconds = seconds_left(phases, lines, done, seconds_a_step)
+    if seconds is None:
+        return None
+    steps = phase_starts(phases)[-1]
+    left = max(0, steps - done)
+    mean = seconds / left if left else 0.0
+    return StageEstimate(
+        seconds,
+        "from the pace of the earlier run in each phase",
+        {"steps": steps, "steps_left": left, "step_seconds": mean},
+        (f"{counted(left, 'step')} to do, {1000 * mean:.0f} ms a step on average in the earlier run",),
     )
 
 
@@ -220,11 +249,14 @@ def _estimate_training(
     if inputs is not None:
         dataset = PreparedDataset.open(inputs["dataset"].path)
         shapes = batch_shapes(dataset, split=options.split, transforms=options.transforms, seed=pipeline.seed)
-        epoch = options.steps_per_epoch or steps_per_epoch(dataset, options.split, options.samples_per_step)
+        classes = dataset.classes
+        phases = training_phases(options, shapes)
+        epoch = epoch_steps(options, phases, lambda size: steps_per_epoch(dataset, options.split, size))
     elif preparation is not None:
         data = estimate_preparation(preparation, split=options.split, transforms=options.transforms, seed=pipeline.seed)
-        shapes = data.shapes
-        epoch = options.steps_per_epoch or steps_of(data, options.split, options.samples_per_step)
+        shapes, classes = data.shapes, data.classes
+        phases = training_phases(options, shapes)
+        epoch = epoch_steps(options, phases, lambda size: steps_of(data, options.split, size))
     else:
         raise RunFailed("There is no prepared data to train on, and no stage `prepare` that would make it.")
     choose_backend(
@@ -235,12 +267,18 @@ def _estimate_training(
     from gantk.engine.footprint import measure_footprint
     from gantk.engine.model_context import ModelContext
 
-    context = ModelContext(shapes=shapes, training=options, steps_per_epoch=epoch, seed=pipeline.seed)
+    context = ModelContext(shapes=shapes, training=options, steps_per_epoch=epoch, seed=pipeline.seed, classes=classes)
     model = build_model(options.model, context)
-    batch = {field: (options.samples_per_step, *shape) for field, shape in shapes.items()}
-    taken = measure_footprint(model, batch)
+    of_phases: list[dict[str, Any]] = []
+    if model.phases:
+        each, taken = measure_phases(model, shapes, lambda size: size * options.discriminator_steps)
+        of_phases = phase_facts(model.phases, each)
+        seconds, steps = seconds_of_phases(model.phases, each), phase_starts(model.phases)[-1]
+    else:
+        taken = measure_footprint(model, {field: (options.samples_per_step, *shape) for field, shape in shapes.items()})
+        steps = epoch * options.epochs
+        seconds = taken.first_step_seconds + taken.step_seconds * (steps - 1)
     use_one_device()
-    steps = epoch * options.epochs
     checkpoints = options.checkpoint.keep + (1 if options.evaluate is not None and options.evaluate.keep_best else 0)
     facts = {
         "steps": steps,
@@ -260,11 +298,12 @@ def _estimate_training(
         "device": taken.device,
         "first_step_seconds": taken.first_step_seconds,
         "step_seconds": taken.step_seconds,
+        **({"phases": of_phases} if of_phases else {}),
     }
     tried = f"{counted(taken.timed_steps, 'step')} tried on random pictures"
     lines = _training_lines(options, facts, tried)
     if earlier is None:
-        return StageEstimate(taken.first_step_seconds + taken.step_seconds * (steps - 1), tried, facts, lines)
+        return StageEstimate(seconds, tried, facts, lines)
     # A pace measured over a whole run goes before that of three steps, which the facts keep beside it.
     pace = {"steps_left": earlier.facts["steps_left"], "earlier_step_seconds": earlier.facts["step_seconds"]}
     return StageEstimate(earlier.seconds, earlier.how, {**facts, **pace}, (*lines, *earlier.lines))
@@ -278,13 +317,19 @@ def _training_lines(options: TrainOptions, facts: Mapping[str, Any], tried: str)
         if memory[word]
     )
     networks = ", ".join(f"{name} {count:,}" for name, count in facts["parameters"].items())
-    lines = [
-        f"{counted(facts['steps'], 'step')}, {facts['steps_per_epoch']} an epoch, with batches of "
-        f"{options.samples_per_step}; {1000 * facts['step_seconds']:.0f} ms a step on a {facts['device']} after "
-        f"{facts['first_step_seconds']:.0f} s for the first ({tried}); evaluations and samples come on top",
-        f"parameters: {networks}",
-        f"memory: {parts}",
-    ]
+    if facts.get("phases"):
+        times = [
+            f"{counted(facts['steps'], 'step')} in phases, {facts['steps_per_epoch']} an epoch, on a {facts['device']} "
+            f"({tried} of each resolution); evaluations and samples come on top",
+            *phase_lines(facts["phases"]),
+        ]
+    else:
+        times = [
+            f"{counted(facts['steps'], 'step')}, {facts['steps_per_epoch']} an epoch, with batches of "
+            f"{options.samples_per_step}; {1000 * facts['step_seconds']:.0f} ms a step on a {facts['device']} after "
+            f"{facts['first_step_seconds']:.0f} s for the first ({tried}); evaluations and samples come on top"
+        ]
+    lines = [*times, f"parameters: {networks}", f"memory: {parts}"]
     if memory["peak"] is not None:
         of = "the process, with the framework" if facts["device"] == "cpu" else "the device"
         lines[-1] += (

@@ -11,7 +11,7 @@ import pytest
 import tiny_models
 from keras import ops
 
-from gantk import AdversarialModel, ModelContext, OptimizerOptions, Options, RunFailed
+from gantk import AdversarialModel, LatentOptions, ModelContext, OptimizerOptions, Options, RunFailed
 from gantk.engine.batches import StepBatches
 from gantk.engine.options import OptimizerChanges, ScheduleOptions, TrainingOptions
 from gantk.engine.precision import precision_scope
@@ -249,7 +249,7 @@ def test_the_example_of_the_documentation_trains():
         return keras.Sequential(layers)
 
     options = SimpleNamespace(
-        latents=3,
+        latents=LatentOptions(size=3),
         discriminator=SimpleNamespace(create=critic),
         adversarial_loss=SimpleNamespace(create=lambda: WassersteinLoss(Options())),
     )
