@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gantk.engine.periodic_evaluation import Measured, metric_labels
 from gantk.errors import GantkError, PluginError
-from gantk.protocols import EvaluationData, Metric, MetricResult, Translator
+from gantk.protocols import EvaluationData, Metric, MetricResult, Sampler, Translator
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +49,15 @@ class ChosenPictures:
         """Return samples that are read one at a time, in the order of `images`; they may differ in size."""
         return self._data.samples(self._chosen(split), domain, fields, self._limited(split, limit))
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the labels, in the order of their numbers; empty where the data has none."""
+        return self._data.classes
+
+    def labels(self, split: str, domain: str, limit: int | None = None) -> NDArray[np.int32]:
+        """Return the number of each sample's class, int32, one dimension, in the order of `images`."""
+        return self._data.labels(self._chosen(split), domain, self._limited(split, limit))
+
     def _limited(self, split: str, limit: int | None) -> int | None:
         if split != "test" or self._limit is None:
             return limit
@@ -59,19 +68,19 @@ class ChosenPictures:
 
 
 class TrainingMeasurement:
-    """Several metrics of one translator, again and again.
+    """Several metrics of one model, again and again.
 
     Args:
         metrics: What to measure.
-        translator: The networks in training.
+        candidate: The networks in training: a translator or, of latent vectors, a sampler.
         data: Prepared data.
 
     Raises:
         PluginError: A metric cannot be built.
     """
 
-    def __init__(self, metrics: Sequence[Component], translator: Translator, data: EvaluationData) -> None:
-        self._translator = translator
+    def __init__(self, metrics: Sequence[Component], candidate: Translator | Sampler, data: EvaluationData) -> None:
+        self._candidate = candidate
         self._data = data
         labels = metric_labels([component.name for component in metrics])
         self._metrics: dict[str, Metric] = {
@@ -104,7 +113,7 @@ class TrainingMeasurement:
         better: dict[str, str] = {}
         for label, metric in self._metrics.items():
             try:
-                result = metric.evaluate(self._translator, self._data)
+                result = metric.evaluate(self._candidate, self._data)
             except Exception as error:
                 raise _failure(label, error) from error
             if not isinstance(result, MetricResult):

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from PIL import Image
@@ -17,7 +17,7 @@ from gantk.atomic_files import write_bytes, write_json
 from gantk.engine.periodic_evaluation import metric_labels
 from gantk.errors import PluginError
 from gantk.evaluation.per_picture import PerPicture
-from gantk.protocols import EvaluationData, Metric, MetricResult, Translator
+from gantk.protocols import EvaluationData, Metric, MetricResult, Sampler, Translator
 
 if TYPE_CHECKING:
     from gantk.config import Component
@@ -27,7 +27,7 @@ logger = logging.getLogger("gantk.evaluation")
 
 def evaluate(
     metrics: Sequence[Component],
-    candidates: Mapping[str, Translator],
+    candidates: Mapping[str, Translator] | Mapping[str, Sampler],
     data: EvaluationData,
     directory: Path,
 ) -> list[dict[str, Any]]:
@@ -39,8 +39,9 @@ def evaluate(
 
     Args:
         metrics: The metrics to compute.
-        candidates: What to measure, by name: `trained`, `untrained`, `identity`. What a candidate says of itself as
-            its attribute `protocol` stands in the protocol of its numbers, under `candidate`.
+        candidates: What to measure, by name: translators (`trained`, `untrained`, `identity`) or samplers (`trained`,
+            `untrained`, `real`). What a candidate says of itself as its attribute `protocol` stands in the protocol of its
+            numbers, under `candidate`.
         data: Prepared data.
         directory: Where `evaluation.json` and `pictures/` go; it exists.
 
@@ -57,24 +58,30 @@ def evaluate(
     for label, component in zip(labels, metrics, strict=True):
         metric: Metric = component.create()
         metric.prepare(data)
-        for name, translator in candidates.items():
-            result = metric.evaluate(translator, data)
+        for name, candidate in candidates.items():
+            result = metric.evaluate(candidate, data)
             if not isinstance(result, MetricResult):
                 raise PluginError(
                     f"Metric {component.name!r} must return a MetricResult. Received: {type(result).__name__}"
                 )
-            entries.append(_entry(component, label, name, translator, result, directory))
+            entries.append(_entry(component, label, name, candidate, result, directory))
             per_picture.add(label, name, result)
             logger.info("%s of %s: %s", component.name, name, _in_words(result))
-    per_picture.write(directory, next(iter(candidates.values())), data)
+    # Of samples there are no single pictures that belong to an input.
+    per_picture.write(directory, cast("Translator", next(iter(candidates.values()))), data)
     write_json(directory / "evaluation.json", {"metrics": entries})
     return entries
 
 
 def _entry(
-    component: Component, label: str, candidate: str, translator: Translator, result: MetricResult, directory: Path
+    component: Component,
+    label: str,
+    candidate: str,
+    measured: Translator | Sampler,
+    result: MetricResult,
+    directory: Path,
 ) -> dict[str, Any]:
-    about = getattr(translator, "protocol", None)
+    about = getattr(measured, "protocol", None)
     pictures = {}
     for caption, pixels in result.pictures.items():
         stem = re.sub(r"[^a-z0-9]+", "-", f"{label} {candidate} {caption}".lower()).strip("-")

@@ -29,6 +29,7 @@ class PreparedEvaluationData:
         self._seed = seed
         # Metrics ask for the same pictures for every candidate; a handful of arrays is kept decoded.
         self._cached = lru_cache(maxsize=8)(self._read)
+        self._cached_labels = lru_cache(maxsize=8)(self._read_labels)
 
     @property
     def seed(self) -> int:
@@ -52,6 +53,38 @@ class PreparedEvaluationData:
         """
         self._require(split, domain, (field,))
         return self._cached(split, domain, field, limit)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the labels, in the order of their numbers; empty where the data has none."""
+        return self._dataset.classes
+
+    def labels(self, split: str, domain: str, limit: int | None = None) -> NDArray[np.int32]:
+        """Return the number of each sample's class, its place in `classes`, in the order of `images`.
+
+        Returns:
+            int32, one dimension; read-only.
+
+        Raises:
+            RunFailed: The data has no classes, or no samples in the split and domain.
+        """
+        if not self.classes or not self._dataset.count(split, domain):
+            raise RunFailed(
+                f"The prepared data must have labels for domain {domain!r} of split {split!r}. "
+                f"Received: {'no such samples' if self.classes else 'data without classes'}",
+                hint="Give the source labels (`labels: folders` of a folder with a sub-folder for each class), or name another "
+                "`split` in the metric's options.",
+            )
+        return self._cached_labels(split, domain, limit)
+
+    def _read_labels(self, split: str, domain: str, limit: int | None) -> NDArray[np.int32]:
+        # Records of the smallest resolution of a pyramid hold the same labels, and next to nothing else.
+        records = self._dataset.records(split, domain, next(iter(self._dataset.resolutions), None))
+        numbers = {name: number for number, name in enumerate(self.classes)}
+        count = len(records) if limit is None else min(limit, len(records))
+        labels = np.array([numbers[records.label(index)] for index in range(count)], np.int32)
+        labels.setflags(write=False)
+        return labels
 
     def samples(
         self, split: str, domain: str, fields: Sequence[str], limit: int | None = None

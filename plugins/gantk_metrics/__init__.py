@@ -3,37 +3,46 @@
 from gantk import MetricSpec, hookimpl
 from gantk_metrics.options import (
     ChosenPixelsOptions,
+    ClassifierScoreOptions,
     CycleErrorOptions,
     DomainClassifierOptions,
     FIDOptions,
+    GaussianModesOptions,
+    InceptionScoreOptions,
     KIDOptions,
     LPIPSOptions,
     MaskedPSNROptions,
+    ModesOptions,
     MultiScaleSSIMOptions,
     OutputDiversityOptions,
     PairOptions,
+    PrecisionRecallOptions,
+    SampleSimilarityOptions,
+    SlicedWassersteinOptions,
 )
 
 
 @hookimpl
 def gantk_metrics() -> list[MetricSpec]:
-    """Return metrics of sets (fid, kid, …), of pairs (psnr, ssim, …) and of translators."""
+    """Return metrics of sets (fid, kid, …), of pairs (psnr, ssim, …), of translators and of samples."""
     return [
         MetricSpec(
             name="fid",
             factory="gantk_metrics.fid:FID",
-            summary="Fréchet distance between the features of translations and of real pictures of the target domain.",
+            summary="Fréchet distance between the features of translations, or samples, and of real pictures.",
             options=FIDOptions,
             reference="Heusel 2017, equation 6, https://arxiv.org/abs/1706.08500; resizing after Parmar 2022",
             compares="sets",
+            measures=("translations", "samples"),
         ),
         MetricSpec(
             name="kid",
             factory="gantk_metrics.kid:KID",
-            summary="Unbiased squared MMD between the features of translations and real pictures; usable for small sets.",
+            summary="Unbiased squared MMD between the features of translations, or samples, and real pictures; for small sets, too.",
             options=KIDOptions,
             reference="Bińkowski 2018, section 4, https://arxiv.org/abs/1801.01401",
             compares="sets",
+            measures=("translations", "samples"),
         ),
         MetricSpec(
             name="output_diversity",
@@ -103,5 +112,63 @@ def gantk_metrics() -> list[MetricSpec]:
             summary="Mean absolute difference between a picture and its translation there and back.",
             options=CycleErrorOptions,
             reference="Zhu 2017, equation 2, in 8-bit levels",
+        ),
+        MetricSpec(
+            name="precision_recall",
+            factory="gantk_metrics.precision_recall:PrecisionRecall",
+            summary="How much of generated and real pictures lies where the others are; also density and coverage.",
+            options=PrecisionRecallOptions,
+            reference="Kynkäänniemi 2019, equations 1 and 2, https://arxiv.org/abs/1904.06991; Naeem 2020, equations 3 and 4",
+            compares="sets",
+            measures=("translations", "samples"),
+        ),
+        MetricSpec(
+            name="swd",
+            factory="gantk_metrics.sliced_wasserstein:SlicedWasserstein",
+            summary="Sliced Wasserstein distance of patches of samples and real pictures, by level of detail; needs no weights.",
+            options=SlicedWassersteinOptions,
+            reference="Karras 2018, section 5, https://arxiv.org/abs/1710.10196",
+            compares="sets",
+            measures=("samples",),
+        ),
+        MetricSpec(
+            name="sample_similarity",
+            factory="gantk_metrics.sample_similarity:SampleSimilarity",
+            summary="MS-SSIM between pairs of samples; far above that of real pictures is mode collapse.",
+            options=SampleSimilarityOptions,
+            reference="Odena 2017, section 4.2, https://arxiv.org/abs/1610.09585",
+            measures=("samples",),
+        ),
+        MetricSpec(
+            name="inception_score",
+            factory="gantk_metrics.inception_score:InceptionScore",
+            summary="How sure InceptionV3 is of each sample, and how many classes it sees in all of them.",
+            options=InceptionScoreOptions,
+            reference="Salimans 2016, section 4, https://arxiv.org/abs/1606.03498",
+            measures=("samples",),
+        ),
+        MetricSpec(
+            name="classifier_score",
+            factory="gantk_metrics.classifier_score:ClassifierScore",
+            summary="The formula of the Inception score with another classifier; compares with no Inception score.",
+            options=ClassifierScoreOptions,
+            reference="After Salimans 2016, section 4",
+            measures=("samples",),
+        ),
+        MetricSpec(
+            name="modes",
+            factory="gantk_metrics.modes:Modes",
+            summary="Classes of labelled data that samples show, how evenly, by a classifier of real pictures.",
+            options=ModesOptions,
+            reference="After Metz 2017, section 3.3.1, https://arxiv.org/abs/1611.02163",
+            measures=("samples",),
+        ),
+        MetricSpec(
+            name="gaussian_modes",
+            factory="gantk_metrics.gaussian_modes:GaussianModes",
+            summary="Centres of a grid of Gaussians in the plane that samples have found.",
+            options=GaussianModesOptions,
+            reference="Srivastava 2017, section 4.1, https://arxiv.org/abs/1705.07761",
+            measures=("samples",),
         ),
     ]

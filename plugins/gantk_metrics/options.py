@@ -97,9 +97,12 @@ class SetOptions(Options):
     features: Features = Field("inception_v3")
     "The network: `inception_v3`, or `{type: efficientnet_lite0, path: …}`, `{type: vgg16, path: …}`."
     split: str = "test"
-    "Real samples to translate, and real samples of the other domain to compare with."
+    """Real samples to translate, and real samples of the other domain to compare with. For images of latent vectors: the
+    real pictures to compare with."""
     limit: int | None = Field(None, ge=1)
     "Use at most this many samples of each domain."
+    samples: int | None = Field(None, ge=2)
+    "Of a model of latent vectors: how many images it makes; by default as many as there are real pictures to compare with."
     batch_size: int = Field(16, ge=1)
     "Pictures in one call of the network."
 
@@ -115,6 +118,13 @@ class KIDOptions(SetOptions):
     "Pictures in a subset, of each set. Where a set has no more than this, one estimate is made of all pictures."
     subsets: int = Field(100, ge=2)
     "How many subsets are drawn; the value is their mean."
+
+
+class PrecisionRecallOptions(SetOptions):
+    """Options of `precision_recall`."""
+
+    neighbours: int = Field(3, ge=1)
+    "Which nearest neighbour in its own set decides how far a picture reaches: the paper's k."
 
 
 class OutputDiversityOptions(Options):
@@ -134,3 +144,98 @@ class OutputDiversityOptions(Options):
     "Pairs in one call of the network."
 
     _takes_features = field_validator("perceptual")(_of_vgg16)
+
+
+class SampleOptions(Options):
+    """What metrics of images of latent vectors have in common."""
+
+    split: str = "test"
+    "The real pictures that samples are compared with."
+    limit: int | None = Field(None, ge=1)
+    "Compare with at most this many of them."
+    samples: int | None = Field(None, ge=2)
+    "How many images are made; by default as many as there are real pictures to compare with."
+
+
+class SlicedWassersteinOptions(SampleOptions):
+    """Options of `swd`. Its sets are of one size: of the larger one as many pictures are taken as the smaller has."""
+
+    smallest: int = Field(16, ge=7)
+    "The smallest level of the pyramid has sides of at least this many pixels."
+    patches: int = Field(128, ge=1)
+    "Patches of each picture and level."
+    projections: int = Field(512, ge=1)
+    "Random directions."
+
+
+class SampleSimilarityOptions(SampleOptions):
+    """Options of `sample_similarity`."""
+
+    scales: int | None = Field(None, ge=1, le=5)
+    """Scales, as of `ms_ssim`; by default as many as the pictures hold, up to the paper's 5, which need 161 pixels. Values
+    of other scales do not compare."""
+
+
+class EntropyOptions(SampleOptions):
+    """What `inception_score` and `classifier_score` have in common."""
+
+    splits: int = Field(10, ge=1)
+    "Parts of the samples; the value is the mean of their scores."
+    batch_size: int = Field(16, ge=1)
+    "Pictures in one call of the network."
+
+
+class InceptionScoreOptions(EntropyOptions):
+    """Options of `inception_score`."""
+
+    path: str | None = Field(None, min_length=1)
+    "InceptionV3's weights with its top, as Keras saves them (`.h5`, `.weights.h5`); by default Keras downloads them once."
+
+
+def _that_classifies(features: Component) -> Component:
+    options = features.options
+    if "logits" not in getattr(options, "layers", ()) or getattr(options, "layer", None) not in (None, "logits"):
+        raise ValueError(
+            f"expected a feature network with a layer `logits`, and no other layer. Received: {features.name}"
+        )
+    return Component(features.name, features.spec, options.model_copy(update={"layer": "logits"}))
+
+
+class ClassifierScoreOptions(EntropyOptions):
+    """Options of `classifier_score`."""
+
+    features: Features
+    "A network that classifies pictures, by its layer `logits`: `{type: efficientnet_lite0, path: FILE}`."
+
+    _classifies = field_validator("features")(_that_classifies)
+
+
+class ModesOptions(SampleOptions):
+    """Options of `modes`."""
+
+    train_split: str = "train"
+    "Labelled real pictures that the classifier learns from."
+    steps: int = Field(600, ge=1)
+    "Training steps of the classifier."
+    batch_size: int = Field(64, ge=2)
+    "Pictures of a step."
+    filters: int = Field(16, ge=1)
+    "Width of its first layer; doubled twice."
+    sure: float = Field(0.9, gt=0, lt=1)
+    "A picture is taken for a class where the classifier gives it at least this probability; else it is unsure."
+    least_share: float = Field(0.1, gt=0, le=1)
+    """A class is found where its share of the samples is at least this part of its share of the real pictures: of ten equal
+    classes, by default, where one sample in a hundred is taken for it."""
+
+
+class GaussianModesOptions(SampleOptions):
+    """Options of `gaussian_modes`: the same numbers as the source `gaussians` has."""
+
+    side: int = Field(5, ge=2)
+    "Centres along each axis."
+    spacing: float = Field(0.4, gt=0)
+    "Distance of neighbouring centres, where images are in [-1, 1]."
+    deviation: float = Field(0.01, gt=0)
+    "Standard deviation of the distributions, in the same unit."
+    within: float = Field(3.0, gt=0)
+    "A sample is good where it lies within so many deviations of the nearest centre."

@@ -1,4 +1,4 @@
-"""What metrics of sets of pictures share: features of translations against features of real pictures."""
+"""What metrics of sets of pictures share: features of translations, or of samples, against features of real pictures."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from gantk import EvaluationData, MetricResult, PictureSet, RunFailed, Translator
+from gantk import EvaluationData, MetricResult, PictureSet, RunFailed, Sampler, Translator
 from gantk_metrics.feature_network import PooledNetwork, load_features
 from gantk_metrics.options import SetOptions
 from gantk_metrics.picture_levels import LEVELS, LevelPictures, PixelDigest, domain_images, to_levels
+from gantk_metrics.sampled_pictures import NotFiniteSampleError, comparison
 
 Chosen = TypeVar("Chosen", bound=SetOptions)
 Summary = TypeVar("Summary")
+
+_SINGLE = "image"
+"""The domain of data for models of latent vectors."""
 
 logger = logging.getLogger("gantk.evaluation")
 
@@ -40,7 +44,7 @@ class SetMetric(ABC, Generic[Chosen, Summary]):
     """A distance between two sets of pictures by the features of a network.
 
     A subclass keeps what it needs of a set in `summarise` and compares in `distances`. `evaluate` compares the
-    translations of a direction with real pictures of the target domain, unpaired.
+    translations of a direction with real pictures of the target domain, unpaired, or samples with single real pictures.
     """
 
     name: ClassVar[str]
@@ -73,9 +77,37 @@ class SetMetric(ABC, Generic[Chosen, Summary]):
         """Forget the reference of other data; it is made when a direction first asks for it."""
         self._references.clear()
 
-    def evaluate(self, translator: Translator, data: EvaluationData) -> MetricResult:
-        """Measure every direction; NaN where a translation is not finite."""
+    def evaluate(self, candidate: Translator | Sampler, data: EvaluationData) -> MetricResult:
+        """Measure every direction of a translator, or what a sampler makes; NaN where a result is not finite.
+
+        Raises:
+            RunFailed: There are too few pictures, or they do not fit together.
+        """
+        return (
+            self._of_samples(candidate, data)
+            if isinstance(candidate, Sampler)
+            else self._of_translations(candidate, data)
+        )
+
+    def _of_samples(self, sampler: Sampler, data: EvaluationData) -> MetricResult:
+        pictures = comparison(self.name, self.options, sampler, data)
+        if _SINGLE not in self._references:
+            self._references[_SINGLE] = self._summarised(pictures.reals)
+        protocol: dict[str, Any]
+        try:
+            values, protocol = self._compared(self._summarised(pictures.samples), self._references[_SINGLE], data.seed)
+        except NotFiniteSampleError as error:
+            values, protocol = dict.fromkeys(self.better, float("nan")), {"not_finite": str(error)}
+        return self._result(values, protocol)
+
+    def _of_translations(self, translator: Translator, data: EvaluationData) -> MetricResult:
         split, limit = self.options.split, self.options.limit
+        if self.options.samples is not None:
+            raise RunFailed(
+                f"{self.name}: `samples` is for models that make images of latent vectors. "
+                f"Received: samples: {self.options.samples} for a translation",
+                hint="`limit` bounds how many pictures are translated.",
+            )
         values: dict[str, float] = {}
         units: dict[str, str] = {}
         better: dict[str, str] = {}
@@ -92,10 +124,11 @@ class SetMetric(ABC, Generic[Chosen, Summary]):
                 translated = self._summarised(LevelPictures(to_levels(outputs), origin))
                 found, protocols[direction] = self._compared(translated, self._references[target], data.seed)
             else:
-                found = {self.name: float("nan")}
+                found = dict.fromkeys(self.better, float("nan"))
                 protocols[direction] = {"not_finite": "the translations hold values that are not finite"}
             for value, number in found.items():
-                name = f"{self.name}_{source}_to_{target}".lower() + value.removeprefix(self.name)
+                stem = self.name if value.startswith(self.name) else value
+                name = f"{stem}_{source}_to_{target}".lower() + value.removeprefix(stem)
                 values[name] = number
                 units.update({name: self.units[value]} if value in self.units else {})
                 better.update({name: self.better[value]} if value in self.better else {})
@@ -107,7 +140,9 @@ class SetMetric(ABC, Generic[Chosen, Summary]):
         Raises:
             RunFailed: A set has too few pictures that can be read.
         """
-        values, protocol = self._compared(self._summarised(first), self._summarised(second), seed=0)
+        return self._result(*self._compared(self._summarised(first), self._summarised(second), seed=0))
+
+    def _result(self, values: dict[str, float], protocol: dict[str, Any]) -> MetricResult:
         return MetricResult(
             values=values,
             units={name: unit for name, unit in self.units.items() if name in values},

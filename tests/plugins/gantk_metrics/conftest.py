@@ -73,3 +73,56 @@ class Translating:
 @pytest.fixture
 def translating() -> type[Translating]:
     return Translating
+
+
+class Sampling:
+    """A sampler that gives given images in order, and notes what it was asked for. Implements `gantk.Sampler`."""
+
+    def __init__(self, images: np.ndarray, classes: tuple[str, ...] = (), split: str | None = None) -> None:
+        self._images = images
+        self.shape = images.shape[1:]
+        self.classes = classes
+        self.asked: list[tuple[int, int, list[int] | None]] = []
+        if split is not None:
+            self.split = split
+            self.available = len(images)
+
+    def sample(self, count: int, *, seed: int, first: int = 0, labels: list[int] | None = None) -> np.ndarray:
+        self.asked.append((first, count, labels))
+        assert first + count <= len(self._images)
+        return self._images[first : first + count]
+
+
+@pytest.fixture
+def sampling() -> type[Sampling]:
+    return Sampling
+
+
+class Single:
+    """Single pictures by split, with labels. Implements `gantk.EvaluationData`."""
+
+    seed = 5
+
+    def __init__(
+        self, classes: tuple[str, ...] = (), labels: dict[str, list[int]] | None = None, **images: np.ndarray
+    ) -> None:
+        self._images = images
+        self.classes = classes
+        self._labels = labels or {}
+
+    def fields(self, split: str, domain: str) -> tuple[str, ...]:
+        return ("image",) if domain == "image" and split in self._images else ()
+
+    def images(self, split: str, domain: str, field: str = "image", limit: int | None = None) -> np.ndarray:
+        return self._images[split][:limit]
+
+    def samples(self, split: str, domain: str, fields: tuple[str, ...], limit: int | None = None) -> list[dict]:
+        return [{"key": str(number), "image": image} for number, image in enumerate(self._images[split][:limit])]
+
+    def labels(self, split: str, domain: str, limit: int | None = None) -> np.ndarray:
+        return np.array(self._labels[split][:limit], np.int32)
+
+
+@pytest.fixture(scope="session")
+def single() -> type[Single]:
+    return Single
