@@ -24,15 +24,19 @@ if TYPE_CHECKING:
         ModelChoice,
         PairwiseLossChoice,
         SourceChoice,
+        SynthesisGeneratorChoice,
         TransformChoice,
     )
     from gantk.data.decode import decode_image
     from gantk.engine.adversarial_game import AdversarialGame
     from gantk.engine.exporting import exporting
     from gantk.engine.image_pool import ImagePool
+    from gantk.engine.latents import LatentOptions, draw_latents, latent_vectors
     from gantk.engine.model import AdversarialModel
     from gantk.engine.model_context import ModelContext
     from gantk.engine.options import OptimizerOptions
+    from gantk.engine.penalties.options import GradientPenaltyOptions, PenaltyOptions
+    from gantk.engine.phases import Phase
     from gantk.errors import ConfigError, GantkError, InternalError, PluginError, RunFailed, UsageError
     from gantk.hookspecs import HOOK_API_VERSION, hookimpl
     from gantk.pipeline.stage_context import StageContext
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
         PairwiseLoss,
         PictureNumbers,
         PictureSet,
+        Sampler,
         Source,
         Stage,
         Transform,
@@ -59,11 +64,13 @@ if TYPE_CHECKING:
         WeightPlan,
     )
     from gantk.specs import (
+        DiscriminatorOptions,
         DiscriminatorSpec,
         FeatureNetworkOptions,
         FeatureNetworkSpec,
         GeneratorOptions,
         GeneratorSpec,
+        GrowingModelOptions,
         Layout,
         LossSpec,
         MetricSpec,
@@ -89,15 +96,19 @@ _MODULES = {
         "ModelChoice",
         "PairwiseLossChoice",
         "SourceChoice",
+        "SynthesisGeneratorChoice",
         "TransformChoice",
     ),
     "gantk.data.decode": ("decode_image",),
     "gantk.engine.adversarial_game": ("AdversarialGame",),
     "gantk.engine.exporting": ("exporting",),
     "gantk.engine.image_pool": ("ImagePool",),
+    "gantk.engine.latents": ("LatentOptions", "draw_latents", "latent_vectors"),
     "gantk.engine.model": ("AdversarialModel",),
     "gantk.engine.model_context": ("ModelContext",),
     "gantk.engine.options": ("OptimizerOptions",),
+    "gantk.engine.penalties.options": ("GradientPenaltyOptions", "PenaltyOptions"),
+    "gantk.engine.phases": ("Phase",),
     "gantk.errors": ("ConfigError", "GantkError", "InternalError", "PluginError", "RunFailed", "UsageError"),
     "gantk.hookspecs": ("HOOK_API_VERSION", "hookimpl"),
     "gantk.pipeline.stage_context": ("StageContext",),
@@ -116,6 +127,7 @@ _MODULES = {
         "PairwiseLoss",
         "PictureNumbers",
         "PictureSet",
+        "Sampler",
         "Source",
         "Stage",
         "Transform",
@@ -124,11 +136,13 @@ _MODULES = {
         "WeightPlan",
     ),
     "gantk.specs": (
+        "DiscriminatorOptions",
         "DiscriminatorSpec",
         "FeatureNetworkOptions",
         "FeatureNetworkSpec",
         "GeneratorOptions",
         "GeneratorSpec",
+        "GrowingModelOptions",
         "Layout",
         "LossSpec",
         "MetricSpec",
@@ -166,6 +180,7 @@ __all__ = [
     "Component",
     "ConfigError",
     "DiscriminatorChoice",
+    "DiscriminatorOptions",
     "DiscriminatorSpec",
     "EvaluationData",
     "FeatureNetwork",
@@ -178,9 +193,12 @@ __all__ = [
     "GeneratorChoice",
     "GeneratorOptions",
     "GeneratorSpec",
+    "GradientPenaltyOptions",
+    "GrowingModelOptions",
     "ImagePool",
     "InternalError",
     "Item",
+    "LatentOptions",
     "Layout",
     "LossSpec",
     "MappedWeight",
@@ -195,10 +213,13 @@ __all__ = [
     "Options",
     "PairwiseLoss",
     "PairwiseLossChoice",
+    "PenaltyOptions",
+    "Phase",
     "PictureNumbers",
     "PictureSet",
     "PluginError",
     "RunFailed",
+    "Sampler",
     "Source",
     "SourceChoice",
     "SourceOptions",
@@ -206,6 +227,7 @@ __all__ = [
     "Stage",
     "StageContext",
     "StageSpec",
+    "SynthesisGeneratorChoice",
     "Transform",
     "TransformChoice",
     "TransformSpec",
@@ -215,7 +237,9 @@ __all__ = [
     "WeightMapSpec",
     "WeightPlan",
     "decode_image",
+    "draw_latents",
     "exporting",
     "hookimpl",
+    "latent_vectors",
     "take_trained_weights",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import keras
@@ -35,6 +35,8 @@ class Item:
         size: Bytes to read, for balancing the units of work; 0 where unknown.
         stamp: Changes whenever the content does (`size-mtime_ns`, a hash, a seed).
         locator: What `Source.read` needs to find it; opaque to gantk.
+        label: Name of its class; empty where the source has no classes. A source gives a label to all of its items or
+            to none, and to unpaired ones (`A`, `B`) none.
     """
 
     key: str
@@ -44,6 +46,7 @@ class Item:
     size: int = 0
     stamp: str = ""
     locator: str = ""
+    label: str = ""
 
 
 class Source(Protocol):
@@ -139,6 +142,41 @@ class Translator(Protocol):
         ...
 
 
+@runtime_checkable
+class Sampler(Protocol):
+    """What makes images of nothing but chance, as a metric sees it: a trained model of latent vectors, or a baseline.
+
+    It may have an attribute `split`: the split of the prepared data whose pictures it gives, which makes it no generator but
+    a floor (`gantk.evaluation.RealSampler`), and then `available`, how many it has.
+    """
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the labels that it takes, in the order of their numbers; empty where it takes none."""
+        ...
+
+    def sample(
+        self, count: int, *, seed: int, first: int = 0, labels: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """Make images. Image number k of a seed (and label) is always the same, however many are asked for at once.
+
+        Args:
+            count: How many.
+            seed: Decides the images.
+            first: Number of the first.
+            labels: A class number for each; None where it takes labels: image number k has the class k modulo their number.
+
+        Returns:
+            float32 in [-1, 1], count × height × width × channels.
+        """
+        ...
+
+
 class EvaluationData(Protocol):
     """The prepared data, as a metric sees it."""
 
@@ -153,6 +191,15 @@ class EvaluationData(Protocol):
 
     def images(self, split: str, domain: str, field: str = "image", limit: int | None = None) -> NDArray[np.float32]:
         """Return images of one field, float32 in [-1, 1], batch × height × width × channels, in a fixed order."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the labels, in the order of their numbers; empty where the data has none."""
+        ...
+
+    def labels(self, split: str, domain: str, limit: int | None = None) -> NDArray[np.int32]:
+        """Return the number of each sample's class, int32, one dimension, in the order of `images`."""
         ...
 
     def samples(
@@ -193,7 +240,7 @@ class PictureNumbers:
 
 @dataclass(frozen=True)
 class MetricResult:
-    """What a metric found about one translator.
+    """What a metric found about one translator or sampler.
 
     Args:
         values: Named numbers, such as `{"psnr_background": 31.2}`.
@@ -214,14 +261,14 @@ class MetricResult:
 
 
 class Metric(Protocol):
-    """A measure of a translator on prepared data."""
+    """A measure on prepared data, of what its record's `measures` says: a translator, a sampler, or either."""
 
     def prepare(self, data: EvaluationData) -> None:
-        """Do once what does not depend on the translator: train a classifier, compute statistics."""
+        """Do once what does not depend on what is measured: train a classifier, compute statistics."""
         ...
 
-    def evaluate(self, translator: Translator, data: EvaluationData) -> MetricResult:
-        """Measure one translator."""
+    def evaluate(self, candidate: Any, data: EvaluationData) -> MetricResult:
+        """Measure one candidate, a `Translator` or a `Sampler`."""
         ...
 
 

@@ -10,11 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+if TYPE_CHECKING:
+    from gantk.engine.phases import Phase
+
 Layout = Literal["unpaired", "aligned", "single", "text"]
+
+Made = Literal["translations", "samples"]
+"""What a model makes, and a metric measures: `translations` of images, or `samples`, images of latent vectors."""
 """How the samples of a data set hang together.
 
 `unpaired`: two independent domains, `A` and `B`. `aligned`: every sample holds both `A` and `B`.
@@ -83,6 +89,20 @@ class GeneratorOptions(Options):
         return None
 
 
+class DiscriminatorOptions(Options):
+    """Base class for the options of discriminators: what losses and penalties ask of a network before it is built."""
+
+    @property
+    def mixes_samples(self) -> bool:
+        """Whether a layer lets the images of a batch affect each other, as batch normalization does."""
+        return False
+
+    @property
+    def bounds_slope(self) -> bool:
+        """Whether the network is built so that its slope is bounded, as by spectral normalization of all its layers."""
+        return False
+
+
 class FeatureNetworkOptions(Options):
     """Base class for the options of feature networks: what is known of the network before it is built."""
 
@@ -95,6 +115,21 @@ class FeatureNetworkOptions(Options):
     "The layer whose average over a picture stands for the picture, where none is named; by default the last."
     picture_size: ClassVar[int] = 224
     "Height and width of the pictures it was trained on."
+
+
+class GrowingModelOptions(Options):
+    """Base class for the options of models that train in phases of growing images.
+
+    They say how long a training is and how large its batches are; `epochs` and `batch_size` of the train stage do not.
+    """
+
+    def phases(self, resolution: int) -> tuple[Phase, ...]:
+        """Return the phases of a training, one after the other; what the model gives to `AdversarialModel`.
+
+        Args:
+            resolution: Height of the images that it ends with.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define phases(resolution)")
 
 
 class SourceOptions(Options):
@@ -161,9 +196,16 @@ class Spec:
 class GeneratorSpec(Spec):
     """A generator network.
 
-    `factory(options, *, input_shape, output_channels) -> keras.Model`. `input_shape` is
-    `(height | None, width | None, channels)`; images are float, channels last, in [-1, 1] on both
-    sides. `options` derives from `GeneratorOptions` where sizes are restricted or the result is larger than the input.
+    By `role`:
+
+    - `translation`, of images: `factory(options, *, input_shape, output_channels) -> keras.Model`. `input_shape` is
+      `(height | None, width | None, channels)`; images are float, channels last, in [-1, 1] on both sides. `options`
+      derives from `GeneratorOptions` where sizes are restricted or the result is larger than the input.
+    - `synthesis`, of images from latent vectors: `factory(options, *, latents, output_shape, classes) -> keras.Model`.
+      `latents` is the length of a vector, `output_shape` is `(height, width, channels)`, known, `classes` the number of
+      labels, 0 for none. The network takes float vectors, batch × latents, and with classes a list of these and the
+      labels one-hot, float, batch × classes; its images are float in [-1, 1].
+
     Layers with algorithms of their own ask `gantk.exporting()`.
 
     Example:
@@ -180,16 +222,26 @@ class GeneratorSpec(Spec):
 
     kind: ClassVar[str] = "generator"
 
+    role: Literal["translation", "synthesis"] = "translation"
+
 
 @dataclass(frozen=True, kw_only=True)
 class DiscriminatorSpec(Spec):
     """A discriminator network.
 
     `factory(options, *, input_shape) -> keras.Model` from an image batch to logits of any shape
-    `(batch, ...)`; no sigmoid at the end, since the losses take logits.
+    `(batch, ...)`; no sigmoid at the end, since the losses take logits. `options` derives from `DiscriminatorOptions` where
+    it can say something about the network that losses and penalties ask.
+
+    Args:
+        takes_outputs: True where the factory also takes `outputs`, how many numbers (the last axis, 1 by default) it gives
+            for each judgement: a discriminator with labels reads the real-or-generated logit from the first, and one
+            number a class from the others.
     """
 
     kind: ClassVar[str] = "discriminator"
+
+    takes_outputs: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,11 +250,19 @@ class LossSpec(Spec):
 
     `factory(options)` returns, by `role`, an `AdversarialLoss` (`adversarial`: of logits) or a
     `PairwiseLoss` (`pairwise`: of a target and a prediction).
+
+    Args:
+        smooths_labels: Of an adversarial loss: whether `label_smoothing` can be asked of it, so that a pipeline is refused
+            before anything is built; None: its result is asked (`AdversarialLoss.smoothed`).
+        needs_bounded_slope: Of an adversarial loss: True where it means something only while the discriminator's slope is
+            bounded, as the Wasserstein loss does.
     """
 
     kind: ClassVar[str] = "loss"
 
     role: Literal["adversarial", "pairwise"] = "adversarial"
+    smooths_labels: bool | None = None
+    needs_bounded_slope: bool = False
 
     @property
     def required_methods(self) -> tuple[str, ...]:
@@ -236,12 +296,20 @@ class ModelSpec(Spec):
         layout: The layout of the data it trains on.
         starts_from: Options that name a trained model to start from: it is trained again when the networks there have
             changed.
+        makes: What a trained model makes, and its metrics must measure; by default `samples` where it trains on single
+            pictures, else `translations`.
     """
 
     kind: ClassVar[str] = "model"
 
     layout: Layout
     starts_from: frozenset[str] = frozenset()
+    makes: Made | None = None
+
+    @property
+    def made(self) -> Made:
+        """What a trained model makes, whether the record says it or not."""
+        return self.makes or ("samples" if self.layout == "single" else "translations")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,12 +327,28 @@ class MetricSpec(Spec):
     Args:
         compares: What two `PictureSet`s its method `compare` takes, for `gantk evaluate`: `sets` as wholes, such as
             generated and real pictures, `pairs` of equal names, or `nothing` where it has no such method.
+        measures: What its method `evaluate` takes: `translations`, of a `Translator`; `samples`, of a `Sampler`; or both.
+
+    Raises:
+        ValueError: `measures` is empty or names something else.
     """
 
     kind: ClassVar[str] = "metric"
     methods: ClassVar[tuple[str, ...]] = ("prepare", "evaluate")
 
     compares: Literal["nothing", "sets", "pairs"] = "nothing"
+    measures: tuple[Made, ...] = ("translations",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (
+            not isinstance(self.measures, tuple)
+            or not set(self.measures)
+            or set(self.measures) - {"translations", "samples"}
+        ):
+            raise ValueError(
+                f"MetricSpec.measures must be a tuple of 'translations', 'samples' or both. Received: {self.measures!r}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -358,6 +442,12 @@ class WeightMapSpec(Spec):
         if self.options is not Options:
             raise TypeError(f"WeightMapSpec takes no options of its own. Received: {self.options!r}")
 
+
+ROLES: dict[str, tuple[str, ...]] = {
+    "generator": ("translation", "synthesis"),
+    "loss": ("adversarial", "pairwise"),
+}
+"""What the records of an extension point can be for, where these are not interchangeable."""
 
 KINDS: dict[str, type[Spec]] = {
     spec.kind: spec

@@ -25,6 +25,15 @@ def test_the_pipeline_is_valid(tmp_path: Path) -> None:
     assert list(load_pipeline(path).stages) == ["prepare", "train", "evaluate", "translate", "report"]
 
 
+def test_the_preparation_of_classes_is_valid(tmp_path: Path) -> None:
+    stage = block("yaml", "labels: folders").replace("\n", "\n  ")
+    path = tmp_path / "pipeline.yaml"
+    path.write_text(f"name: digits\nstages:\n  {stage}")
+    options = load_pipeline(path).stages["prepare"].options
+    assert options.pyramid.smallest == 4
+    assert options.layout == "single"
+
+
 def test_the_plugin_is_a_whole_plugin(tmp_path: Path) -> None:
     path = tmp_path / "soft_hinge.py"
     path.write_text(block("python", "SoftHinge"))

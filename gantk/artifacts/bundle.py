@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,14 @@ import numpy as np
 from pydantic import ValidationError
 
 from gantk.artifacts.bundle_file import find_bundle, read_metadata, read_weights_member, write_members
-from gantk.artifacts.metadata import FORMAT, FORMAT_VERSION, BundleMetadata, ComponentRecord, NetworkRecord
+from gantk.artifacts.metadata import (
+    FORMAT,
+    FORMAT_VERSION,
+    BundleMetadata,
+    ComponentRecord,
+    LatentsRecord,
+    NetworkRecord,
+)
 from gantk.config.components import Component
 from gantk.errors import PluginError, RunFailed, UsageError
 from gantk.registry import Registry, default_registry
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gantk.artifacts.image_translator import ImageTranslator
+    from gantk.engine.latents import LatentOptions
     from gantk.engine.precision import Precision
 
 DEFAULT_DIRECTION = "AtoB"
@@ -58,7 +66,9 @@ class Bundle:
         """SHA-256, in hex, of all that decides what the networks compute: architectures and weights."""
         # Scale and halo follow from the architecture.
         networks = {
-            direction: record.model_dump(mode="json", exclude={"scale", "halo"})
+            direction: record.model_dump(
+                mode="json", exclude={"scale", "halo"} | ({"latents"} if record.latents is None else set())
+            )
             for direction, record in self.metadata.networks.items()
         }
         facts = {"networks": networks, "colour_range": self.metadata.colour_range}
@@ -77,6 +87,43 @@ class Bundle:
                 f"{self.path}: direction must be one of {', '.join(self.directions)}. Received: {name!r}",
             )
         return name
+
+    def picture_direction(self, name: str | None = None) -> str:
+        """Return the direction that `name` means, of a network that takes pictures.
+
+        Raises:
+            UsageError: The model has no such direction, or its network makes images of latent vectors.
+        """
+        direction = self.direction(name)
+        if self.metadata.networks[direction].latents is not None:
+            raise UsageError(
+                f"{self.path} must be a model that takes pictures. Received: one whose direction {direction!r} makes "
+                "pictures of latent vectors",
+                hint=f"gantk generate {self.path} -n 64 -o OUT",
+            )
+        return direction
+
+    def latent_direction(self, name: str | None = None) -> str:
+        """Return the direction that `name` means, of a network that makes images of latent vectors.
+
+        Args:
+            name: By default the only such direction, or `sample`.
+
+        Raises:
+            UsageError: The model has no such direction, or its network takes pictures.
+        """
+        making = [direction for direction, record in self.metadata.networks.items() if record.latents is not None]
+        if name is None and making:
+            return "sample" if "sample" in making else making[0]
+        direction = self.direction(name)
+        if direction not in making:
+            command = "upscale" if self.metadata.networks[direction].scale > 1 else "translate"
+            raise UsageError(
+                f"{self.path} must be a model that makes pictures of latent vectors. Received: one whose direction "
+                f"{direction!r} takes pictures",
+                hint=f"gantk {command} {self.path} PICTURES -o OUT",
+            )
+        return direction
 
     def component(self, direction: str) -> Component:
         """Return the generator of a direction as the installed plugins know it.
@@ -133,9 +180,7 @@ class Bundle:
                 f"{self.path} is a damaged model bundle: {record.file!r} is in the safetensors format. Received: {error}"
             ) from error
         with precision_scope(precision):
-            network: keras.Model = component.create(
-                input_shape=(None, None, record.input_channels), output_channels=record.output_channels
-            )
+            network: keras.Model = component.create(**network_arguments(record))
         assign_weights(network, arrays, origin=f"{self.path}, {direction}, generator {component.name!r}")
         return network
 
@@ -143,11 +188,12 @@ class Bundle:
         """Return the network of a direction, ready for images of any size. Built once.
 
         Raises:
+            UsageError: As `picture_direction`.
             PluginError, RunFailed: As `network`.
         """
         from gantk.artifacts.image_translator import ImageTranslator
 
-        direction = self.direction(direction)
+        direction = self.picture_direction(direction)
         if self.metadata.colour_range != (-1.0, 1.0):
             raise RunFailed(
                 f"{self.path}: colours must be in [-1, 1]. Received: colour_range {list(self.metadata.colour_range)}"
@@ -210,6 +256,20 @@ class Bundle:
         return f"{written} {error.hint}".strip() if error else written
 
 
+def network_arguments(record: NetworkRecord) -> dict[str, Any]:
+    """Return what a generator's factory is given, beside its options, to build the network of a record again."""
+    if record.latents is None:
+        return {
+            "input_shape": (None, None, record.input_channels),
+            "output_channels": record.output_channels,
+        }
+    return {
+        "latents": record.latents.size,
+        "output_shape": (record.latents.height, record.latents.width, record.output_channels),
+        "classes": len(record.latents.classes),
+    }
+
+
 def save_bundle(
     path: Path,
     *,
@@ -221,6 +281,8 @@ def save_bundle(
     metrics: Mapping[str, Any] | None = None,
     precision: str = "float32",
     licence: str = "",
+    latents: Mapping[str, LatentOptions] | None = None,
+    classes: Sequence[str] = (),
     registry: Registry | None = None,
 ) -> Bundle:
     """Save trained generators as one file, in one step.
@@ -230,7 +292,7 @@ def save_bundle(
 
     Args:
         path: Where to write; the folder is made.
-        networks: The generators by direction (`AtoB`, `BtoA`), fully convolutional.
+        networks: The generators by direction (`AtoB`, `BtoA`), fully convolutional; or, of `latents`, from latent vectors.
         components: What each was built from, by the same directions.
         model: Name of the adversarial model, such as `cyclegan`.
         domain_names: What the domains show: `{"A": "horse", "B": "zebra"}`.
@@ -238,6 +300,8 @@ def save_bundle(
         metrics: What was measured, plain values; by default what stands in the file, where it holds the same networks.
         precision: The precision it was trained in.
         licence: Under what terms the weights may be used, where that is known.
+        latents: Where the latent vectors come from, by direction; of networks that make images of them.
+        classes: Names of the labels that these networks take beside the vectors.
         registry: Where the plugins' versions are looked up; by default the registry of the process.
 
     Returns:
@@ -257,6 +321,7 @@ def save_bundle(
             f"networks and components must name the same directions. Received: {sorted(networks)} and {sorted(components)}"
         )
     registry = registry or default_registry()
+    taken = dict(latents or {})
     records, members, plugins = {}, {}, {}
     for direction, network in networks.items():
         component = components[direction]
@@ -269,12 +334,13 @@ def save_bundle(
             component=ComponentRecord(
                 kind=component.spec.kind, name=component.name, options=options.model_dump(mode="json")
             ),
-            input_channels=int(network.input_shape[-1]),
+            input_channels=0 if direction in taken else int(network.input_shape[-1]),
             output_channels=int(network.output_shape[-1]),
             size_multiple=getattr(options, "size_multiple", 1),
             smallest_size=getattr(options, "smallest_size", 1),
             scale=getattr(options, "scale", 1),
             halo=getattr(options, "halo", None),
+            latents=_latents_record(taken[direction], network, classes) if direction in taken else None,
             parameters=sum(int(array.size) for array in weights.values()),
         )
         members[f"{direction}.safetensors"] = content
@@ -299,6 +365,13 @@ def save_bundle(
     path.parent.mkdir(parents=True, exist_ok=True)
     write_members(path, bundle.metadata, members)
     return bundle
+
+
+def _latents_record(options: LatentOptions, network: keras.Model, classes: Sequence[str]) -> LatentsRecord:
+    _, height, width, _ = network.output_shape
+    return LatentsRecord(
+        size=options.size, distribution=options.distribution, height=height, width=width, classes=tuple(classes)
+    )
 
 
 def _measured_before(bundle: Bundle) -> dict[str, Any]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NetworkFunction = Callable[["NDArray[np.float32]"], "NDArray[np.float32]"]
+SynthesisFunction = Callable[..., "NDArray[np.float32]"]
 
 
 class OutOfMemory(RunFailed):
@@ -29,8 +30,24 @@ def compile_network(network: keras.Model) -> NetworkFunction:
     Raises:
         UsageError: Keras runs on another backend than TensorFlow or JAX.
     """
+    return _compiled(network, of_images=True, hint="Translate smaller batches or pictures.")
+
+
+def compile_synthesis(network: keras.Model) -> SynthesisFunction:
+    """Return `(latents[, labels]) -> images` of a network that makes images of latent vectors, in inference mode.
+
+    Latents are float32, batch × size, labels float32, batch × classes. Each new number of them is compiled once. The
+    weights are read at each call.
+
+    Raises:
+        UsageError: Keras runs on another backend than TensorFlow or JAX.
+    """
+    return _compiled(network, of_images=False, hint="A smaller batch size may fit.")
+
+
+def _compiled(network: keras.Model, *, of_images: bool, hint: str) -> Callable[..., NDArray[np.float32]]:
     if keras.backend.backend() == "tensorflow":
-        function = _on_tensorflow(network)
+        function = _on_tensorflow(network, of_images)
     elif keras.backend.backend() == "jax":
         function = _on_jax(network)
     else:
@@ -39,14 +56,13 @@ def compile_network(network: keras.Model) -> NetworkFunction:
             hint="Set KERAS_BACKEND, or leave it out.",
         )
 
-    def call(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def call(*inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         try:
-            return function(images)
+            return function(*inputs)
         except Exception as error:
             if _is_out_of_memory(error):
                 raise OutOfMemory(
-                    f"There is not enough memory for the network on a batch of shape {images.shape}.",
-                    hint="Translate smaller batches or pictures.",
+                    f"There is not enough memory for the network on a batch of shape {inputs[0].shape}.", hint=hint
                 ) from error
             raise
 
@@ -58,37 +74,43 @@ def compiles_per_shape() -> bool:
     return bool(keras.backend.backend() == "jax")
 
 
-def _on_tensorflow(network: keras.Model) -> NetworkFunction:
+def _on_tensorflow(network: keras.Model, of_images: bool) -> Callable[..., NDArray[np.float32]]:
     import tensorflow as tf
 
-    channels = network.input_shape[-1]
+    def forward(*inputs: Any) -> Any:
+        return tf.cast(network(_given(inputs), training=False), tf.float32)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, channels), tf.float32)])
-    def forward(images: Any) -> Any:
-        return tf.cast(network(images, training=False), tf.float32)
+    # One graph for images of every shape; vectors come in batches of one shape.
+    signature = [tf.TensorSpec((None, None, None, network.input_shape[-1]), tf.float32)] if of_images else None
+    compiled = tf.function(forward, input_signature=signature)
 
-    def call(images: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(forward(tf.constant(images, tf.float32)).numpy())
+    def call(*inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(compiled(*(tf.constant(array, tf.float32) for array in inputs)).numpy())
 
     return call
 
 
-def _on_jax(network: keras.Model) -> NetworkFunction:
+def _on_jax(network: keras.Model) -> Callable[..., NDArray[np.float32]]:
     import jax
     import jax.numpy as jnp
 
     @jax.jit
-    def forward(trainable: Any, non_trainable: Any, images: Any) -> Any:
-        outputs, _ = network.stateless_call(trainable, non_trainable, images, training=False)
+    def forward(trainable: Any, non_trainable: Any, *inputs: Any) -> Any:
+        outputs, _ = network.stateless_call(trainable, non_trainable, _given(inputs), training=False)
         return outputs.astype(jnp.float32)
 
-    def call(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def call(*inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         trainable = [variable.value for variable in network.trainable_variables]
         non_trainable = [variable.value for variable in network.non_trainable_variables]
         # A copy: the array that JAX gives is read-only.
-        return np.array(forward(trainable, non_trainable, np.asarray(images, np.float32)))
+        return np.array(forward(trainable, non_trainable, *(np.asarray(array, np.float32) for array in inputs)))
 
     return call
+
+
+def _given(inputs: tuple[Any, ...]) -> Any:
+    """Return arguments as Keras takes them: one by itself, several as a list."""
+    return inputs[0] if len(inputs) == 1 else list(inputs)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

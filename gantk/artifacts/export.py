@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from gantk import __version__
 from gantk.artifacts.bundle import Bundle
 from gantk.artifacts.metadata import NetworkRecord
 from gantk.atomic_files import atomic_file, atomic_folder
+from gantk.engine.latents import LatentOptions, latent_vectors
 from gantk.errors import RunFailed, UsageError
 
 if TYPE_CHECKING:
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ExportFormat = Literal["onnx", "savedmodel"]
-Runtime = Callable[["NDArray[np.float32]"], "NDArray[np.float32]"]
+Runtime = Callable[..., "NDArray[np.float32]"]
 
 INPUT_NAME = "images"
 OUTPUT_NAME = "translations"
+LATENTS_NAME = "latents"
+LABELS_NAME = "labels"
+MADE_NAME = "images"
 OLDEST_OPSET, DEFAULT_OPSET, NEWEST_OPSET = 13, 17, 18
 """ONNX operator sets: of those that tf2onnx writes, the ones that hold what networks of images need."""
 
@@ -39,11 +43,11 @@ class Comparison:
     """What the written model and the model gave for one batch.
 
     Args:
-        shape: Batch × height × width × channels.
+        shape: Batch × height × width × channels: of the input, or of the images made of latent vectors.
         difference: The largest absolute difference of their outputs.
     """
 
-    shape: tuple[int, int, int, int]
+    shape: tuple[int, ...]
     difference: float
 
 
@@ -81,9 +85,10 @@ def export_model(
 ) -> Export:
     """Write one direction of a model as ONNX or as a TensorFlow SavedModel.
 
-    The written model takes `images` and gives `translations`: float32 in [-1, 1], batch × height × width × channels.
-    Before it gets its name it is loaded and compared with the model, at two sizes of which one is not square, or for
-    a fixed size with two numbers of images. It carries what the bundle says of itself (`export_facts`): an ONNX file
+    The written model takes `images` and gives `translations`: float32 in [-1, 1], batch × height × width × channels. Of a
+    direction of latent vectors it takes `latents`, float32, batch × size, and with classes `labels`, one-hot, float32, batch ×
+    classes, and gives `images`. Before it gets its name it is loaded and compared with the model, at two sizes of which one
+    is not square, or for one size with two numbers of images. It carries what the bundle says of itself (`export_facts`): an ONNX file
     in its metadata, a SavedModel in `assets.extra/gantk.json`.
 
     Args:
@@ -115,20 +120,20 @@ def export_model(
     network = bundle.network(direction)
     facts = export_facts(bundle, direction, size)
     output.parent.mkdir(parents=True, exist_ok=True)
-    shapes = compared_shapes(record, size)
+    batches = compared_batches(record, size)
     if format == "onnx":
         from gantk.artifacts.onnx_format import load_onnx, onnx_bytes
 
         with atomic_file(output) as stream:
-            stream.write(onnx_bytes(network, size, facts, opset=opset))
+            stream.write(onnx_bytes(network, facts, opset=opset))
             stream.flush()
-            comparisons = compare(network, load_onnx(Path(stream.name)), shapes, tolerance, "ONNX Runtime")
+            comparisons = compare(network, load_onnx(Path(stream.name)), batches, tolerance, "ONNX Runtime")
     else:
         from gantk.artifacts.saved_model import load_saved_model, write_saved_model
 
         with atomic_folder(output, replace=overwrite) as folder:
-            write_saved_model(folder, network, size, facts)
-            comparisons = compare(network, load_saved_model(folder), shapes, tolerance, "the SavedModel")
+            write_saved_model(folder, network, facts)
+            comparisons = compare(network, load_saved_model(folder), batches, tolerance, "the SavedModel")
     return Export(output, format, direction, comparisons)
 
 
@@ -136,35 +141,23 @@ def export_facts(bundle: Bundle, direction: str, size: tuple[int, int] | None = 
     """Return what an exported model says of itself, as plain JSON values."""
     about = bundle.metadata
     record = about.networks[direction]
-    height, width = size or ("height", "width")
-    enlarged: tuple[int | str, int | str] = (height, width)
-    if record.scale > 1:
-        enlarged = (
-            (record.scale * size[0], record.scale * size[1])
-            if size
-            else (f"{record.scale}*height", f"{record.scale}*width")
-        )
-    source, _, target = direction.partition("to")
+    of_images = record.latents is None
+    source, _, target = direction.partition("to") if of_images else (LATENTS_NAME, "", MADE_NAME)
     return {
         "gantk": __version__,
         "model": about.model,
         "direction": direction,
         "from": about.domain_names.get(source, source),
         "to": about.domain_names.get(target, target),
-        "input": {
-            "name": INPUT_NAME,
-            "dtype": "float32",
-            "shape": ["batch", height, width, record.input_channels],
-        },
-        "output": {
-            "name": OUTPUT_NAME,
-            "dtype": "float32",
-            "shape": ["batch", *enlarged, record.output_channels],
-        },
+        "inputs": [tensor_facts(name, shape) for name, shape in _inputs(record, size).items()],
+        "output": tensor_facts(OUTPUT_NAME if of_images else MADE_NAME, _output(record, size)),
         "colour_range": list(about.colour_range),
-        "channel_order": "RGB" if record.input_channels == record.output_channels == 3 else "as trained",
-        "size_multiple": record.size_multiple,
-        "smallest_size": record.smallest_size,
+        "channel_order": "RGB" if record.output_channels == 3 and record.input_channels in (0, 3) else "as trained",
+        **(
+            {"size_multiple": record.size_multiple, "smallest_size": record.smallest_size}
+            if record.latents is None
+            else {"distribution": record.latents.distribution, "classes": list(record.latents.classes)}
+        ),
         "scale": record.scale,
         "halo": record.halo,
         "generator": record.component.model_dump(mode="json"),
@@ -176,8 +169,45 @@ def export_facts(bundle: Bundle, direction: str, size: tuple[int, int] | None = 
     }
 
 
+def tensor_facts(name: str, shape: Sequence[int | str]) -> dict[str, Any]:
+    """Return what an exported model says of an input or output; a dimension of any size has a name."""
+    return {"name": name, "dtype": "float32", "shape": ["batch", *shape]}
+
+
+def _inputs(record: NetworkRecord, size: tuple[int, int] | None) -> dict[str, tuple[int | str, ...]]:
+    if record.latents is None:
+        return {INPUT_NAME: (*(size or ("height", "width")), record.input_channels)}
+    labels = {LABELS_NAME: (len(record.latents.classes),)} if record.latents.classes else {}
+    return {LATENTS_NAME: (record.latents.size,), **labels}
+
+
+def _output(record: NetworkRecord, size: tuple[int, int] | None) -> tuple[int | str, ...]:
+    if record.latents is not None:
+        return record.latents.height, record.latents.width, record.output_channels
+    if size:
+        return record.scale * size[0], record.scale * size[1], record.output_channels
+    height, width = ("height", "width") if record.scale == 1 else (f"{record.scale}*height", f"{record.scale}*width")
+    return height, width, record.output_channels
+
+
+def compared_batches(
+    record: NetworkRecord, size: tuple[int, int] | None
+) -> tuple[tuple[NDArray[np.float32], ...], ...]:
+    """Return two batches, each of all inputs, at which an exported network is compared with the model."""
+    if record.latents is None:
+        random = np.random.default_rng(0)
+        return tuple((random.uniform(-1, 1, shape).astype(np.float32),) for shape in compared_shapes(record, size))
+    options = LatentOptions(size=record.latents.size, distribution=record.latents.distribution)
+    classes = len(record.latents.classes)
+    one_hot = np.eye(classes, dtype=np.float32)
+    return tuple(
+        (latent_vectors(options, count, seed=count), *([one_hot[np.arange(count) % classes]] if classes else []))
+        for count in (1, 3)
+    )
+
+
 def compared_shapes(record: NetworkRecord, size: tuple[int, int] | None) -> tuple[tuple[int, int, int, int], ...]:
-    """Return the two shapes of batches at which an exported network is compared with the model."""
+    """Return the two shapes of batches of images at which an exported network is compared with the model."""
     channels = record.input_channels
     if size is not None:
         return (1, *size, channels), (2, *size, channels)
@@ -190,25 +220,32 @@ def compared_shapes(record: NetworkRecord, size: tuple[int, int] | None) -> tupl
 def compare(
     network: keras.Model,
     runtime: Runtime,
-    shapes: tuple[tuple[int, int, int, int], ...],
+    batches: Sequence[Sequence[NDArray[np.float32]]],
     tolerance: float,
     name: str,
 ) -> tuple[Comparison, ...]:
-    """Compare a written network with the network itself, on random images.
+    """Compare a written network with the network itself.
+
+    Args:
+        network: The network.
+        runtime: What was written, of as many arrays.
+        batches: The inputs, some of each.
+        tolerance: The largest difference allowed.
+        name: What was written, in words.
 
     Raises:
         RunFailed: They differ by more than `tolerance`, in shape, or by values that are not finite.
     """
-    from gantk.artifacts.compiled_network import compile_network
+    from gantk.artifacts.compiled_network import compile_network, compile_synthesis
 
-    random = np.random.default_rng(0)
     comparisons = []
     with _full_float32():
-        function = compile_network(network)
-        for shape in shapes:
-            images = random.uniform(-1, 1, shape).astype(np.float32)
-            expected = function(images)
-            received = runtime(images)
+        of_images = batches[0][0].ndim == 4
+        function: Runtime = compile_network(network) if of_images else compile_synthesis(network)
+        for inputs in batches:
+            expected = function(*inputs)
+            received = runtime(*inputs)
+            shape = inputs[0].shape if of_images else expected.shape
             size = f"{shape[1]} × {shape[2]} pixels"
             if received.shape != expected.shape:
                 raise RunFailed(
@@ -251,9 +288,15 @@ def check_size(bundle: Bundle, direction: str, size: tuple[int, int] | None) -> 
     """Refuse a size that the network of a direction does not take.
 
     Raises:
-        UsageError: It is too small or no multiple of what the network needs.
+        UsageError: It is too small or no multiple of what the network needs, or the network takes no images.
     """
     record = bundle.metadata.networks[direction]
+    if size is not None and record.latents is not None:
+        raise UsageError(
+            f"{bundle.path} makes images of latent vectors, all {record.latents.height} × {record.latents.width}. Received: "
+            f"a size, {size[0]} × {size[1]}",
+            hint="Leave the size out.",
+        )
     multiple, smallest = record.size_multiple, record.smallest_size
     if size is not None and any(side < smallest or side % multiple for side in size):
         raise UsageError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,6 +28,21 @@ class ComponentRecord(_Record):
     "Every option with its value, defaults included."
 
 
+class LatentsRecord(_Record):
+    """The input of a network that makes images of latent vectors."""
+
+    size: int = Field(ge=1, le=65536)
+    "Length of a vector."
+    distribution: Literal["normal", "uniform", "hypersphere"]
+    "Where vectors come from."
+    height: int = Field(ge=1, le=65536)
+    "Height of an image in pixels."
+    width: int = Field(ge=1, le=65536)
+    "Width of an image in pixels."
+    classes: tuple[str, ...] = ()
+    "Names of the labels that the network takes, in the order of their numbers."
+
+
 class NetworkRecord(_Record):
     """One network of a bundle."""
 
@@ -37,8 +52,8 @@ class NetworkRecord(_Record):
     "Of that member."
     component: ComponentRecord
     "How to build the network."
-    input_channels: int = Field(ge=1, le=4096)
-    "Channels of an input image."
+    input_channels: int = Field(ge=0, le=4096)
+    "Channels of an input image; 0 of a network that makes images of latent vectors."
     output_channels: int = Field(ge=1, le=4096)
     "Channels of an output image."
     size_multiple: int = Field(1, ge=1, le=65536)
@@ -49,6 +64,8 @@ class NetworkRecord(_Record):
     "Height and width of a result over those of its input."
     halo: int | None = Field(None, ge=0, le=65536)
     "Input pixels around a pixel that its result depends on, at most; null where it may depend on all."
+    latents: LatentsRecord | None = None
+    "What the network makes images of, where these are latent vectors."
     parameters: int = Field(0, ge=0)
     "How many numbers the weights hold."
 

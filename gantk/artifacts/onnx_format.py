@@ -40,13 +40,12 @@ def require_onnx() -> None:
         )
 
 
-def onnx_bytes(network: keras.Model, size: tuple[int, int] | None, facts: Mapping[str, Any], *, opset: int) -> bytes:
+def onnx_bytes(network: keras.Model, facts: Mapping[str, Any], *, opset: int) -> bytes:
     """Return a network as the content of an ONNX file.
 
     Args:
         network: The network.
-        size: Height and width; None for any.
-        facts: What `export_facts` gives: names of input and output, and what goes into the metadata, each value as
+        facts: What `export_facts` gives: names and shapes of inputs and output, and what goes into the metadata, each value as
             text or JSON under its key with the prefix `gantk.`.
         opset: Version of the operators.
 
@@ -64,15 +63,14 @@ def onnx_bytes(network: keras.Model, size: tuple[int, int] | None, facts: Mappin
     arguments = {f"weight_{index}": variable for index, (_, variable) in enumerate(kernels)}
     function = trace_network(
         network,
-        size,
-        input_name=facts["input"]["name"],
+        inputs=facts["inputs"],
         output_name=facts["output"]["name"],
         arguments=arguments,
     )
     with _quiet("tf2onnx"):
         try:
             model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=opset)
-            _insert_weights(model.graph, dict(zip(arguments, kernels, strict=True)))
+            _insert_weights(model.graph, dict(zip(arguments, kernels, strict=True)), kept=len(facts["inputs"]))
             onnx.checker.check_model(model, full_check=True)
         # tf2onnx, TensorFlow and the checker have no class of error in common.
         except Exception as error:
@@ -81,14 +79,21 @@ def onnx_bytes(network: keras.Model, size: tuple[int, int] | None, facts: Mappin
                 f"Received: {told(error)}",
                 hint=_HINT,
             ) from error
-    _name_dimensions(model.graph.input[0], facts["input"]["shape"])
+    for value, taken in zip(model.graph.input, facts["inputs"], strict=True):
+        _name_dimensions(value, taken["shape"])
     _name_dimensions(model.graph.output[0], facts["output"]["shape"])
     model.graph.name = f"{facts['model']}_{facts['direction']}"
-    model.doc_string = (
-        f"{facts['from']} to {facts['to']}: images of {facts['colour_range'][0]:g} to {facts['colour_range'][1]:g}, "
-        f"height and width multiples of {facts['size_multiple']} and at least {facts['smallest_size']}"
-        + (f"; {facts['scale']} times as high and wide at the output." if facts.get("scale", 1) > 1 else ".")
-    )
+    colours = f"images of {facts['colour_range'][0]:g} to {facts['colour_range'][1]:g}"
+    model.doc_string = f"{facts['from']} to {facts['to']}: {colours}"
+    if "size_multiple" in facts:
+        model.doc_string += (
+            f", height and width multiples of {facts['size_multiple']} and at least {facts['smallest_size']}"
+            + (f"; {facts['scale']} times as high and wide at the output." if facts.get("scale", 1) > 1 else ".")
+        )
+    else:
+        model.doc_string += f" of {facts['distribution']} latent vectors" + (
+            " and one-hot labels." if facts["classes"] else "."
+        )
     onnx.helper.set_model_props(
         model,
         {
@@ -100,15 +105,16 @@ def onnx_bytes(network: keras.Model, size: tuple[int, int] | None, facts: Mappin
     return content
 
 
-def _insert_weights(graph: Any, weights: Mapping[str, tuple[str, keras.Variable]]) -> None:
-    """Make arrays in the file of the weights that the graph takes beside its images.
+def _insert_weights(graph: Any, weights: Mapping[str, tuple[str, keras.Variable]], kept: int) -> None:
+    """Make arrays in the file of the weights that the graph takes beside its inputs.
 
     They are arguments while tf2onnx works, since it copies all constants of a graph dozens of times: 13 GB for a
     network of 200 MB. Transpositions of them, which it leaves to the runtime, are done here once.
 
     Args:
-        graph: An ONNX graph whose first argument are the images.
+        graph: An ONNX graph whose first arguments are the inputs.
         weights: Name in the file and weight, by the name of its argument.
+        kept: How many inputs there are.
     """
     import onnx
 
@@ -129,7 +135,7 @@ def _insert_weights(graph: Any, weights: Mapping[str, tuple[str, keras.Variable]
                 node.input[index] = name
             else:
                 node.input[index] = renamed.get(value, value)
-    del graph.node[:], graph.input[1:]
+    del graph.node[:], graph.input[kept:]
     graph.node.extend(nodes)
     graph.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in arrays.items())
 
@@ -140,8 +146,8 @@ def _array(variable: keras.Variable) -> NDArray[Any]:
     return np.asarray(ops.convert_to_numpy(variable))
 
 
-def load_onnx(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Return an ONNX file as a function of images, computed by ONNX Runtime on the CPU.
+def load_onnx(path: Path) -> Callable[..., NDArray[np.float32]]:
+    """Return an ONNX file as a function of its inputs, computed by ONNX Runtime on the CPU.
 
     Raises:
         RunFailed: ONNX Runtime cannot load the file, or cannot run it.
@@ -152,14 +158,15 @@ def load_onnx(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise RunFailed(f"ONNX Runtime must be able to load the model. Received: {error}", hint=_HINT) from error
-    name = session.get_inputs()[0].name
+    names = [taken.name for taken in session.get_inputs()]
 
-    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(*arrays: NDArray[np.float32]) -> NDArray[np.float32]:
         try:
-            return np.asarray(session.run(None, {name: images})[0])
+            return np.asarray(session.run(None, dict(zip(names, arrays, strict=True)))[0])
         except Exception as error:
+            shapes = " and ".join(str(array.shape) for array in arrays)
             raise RunFailed(
-                f"ONNX Runtime must be able to run the model on images of shape {images.shape}. Received: {error}",
+                f"ONNX Runtime must be able to run the model on inputs of shape {shapes}. Received: {error}",
                 hint=_HINT,
             ) from error
 

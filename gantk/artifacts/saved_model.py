@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,15 +23,12 @@ FACTS = Path("assets.extra", "gantk.json")
 _SIGNATURE = "serving_default"
 
 
-def write_saved_model(
-    folder: Path, network: keras.Model, size: tuple[int, int] | None, facts: Mapping[str, Any]
-) -> None:
+def write_saved_model(folder: Path, network: keras.Model, facts: Mapping[str, Any]) -> None:
     """Write a network into a folder, with one signature, `serving_default`.
 
     Args:
         folder: An empty folder.
         network: The network.
-        size: Height and width; None for any.
         facts: What `export_facts` gives.
 
     Raises:
@@ -38,7 +36,7 @@ def write_saved_model(
     """
     import tensorflow as tf
 
-    function = trace_network(network, size, input_name=facts["input"]["name"], output_name=facts["output"]["name"])
+    function = trace_network(network, inputs=facts["inputs"], output_name=facts["output"]["name"])
     module = tf.Module()
     # What the function reads and is not held by the module would be refused.
     module.values = [variable.value for variable in network.variables]
@@ -54,17 +52,18 @@ def write_saved_model(
     write_json(folder / FACTS, facts)
 
 
-def load_saved_model(folder: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Return a SavedModel's signature as a function of images."""
+def load_saved_model(folder: Path) -> Callable[..., NDArray[np.float32]]:
+    """Return a SavedModel's signature as a function of its inputs, in the order of the facts."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))
     signature = loaded.signatures[_SIGNATURE]
-    (name,) = signature.structured_input_signature[1]
+    names = [taken["name"] for taken in json.loads((folder / FACTS).read_text(encoding="utf-8"))["inputs"]]
     (result,) = signature.structured_outputs
 
-    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(signature(**{name: tf.constant(images)})[result].numpy())
+    def run(*arrays: NDArray[np.float32]) -> NDArray[np.float32]:
+        given = {name: tf.constant(array) for name, array in zip(names, arrays, strict=True)}
+        return np.asarray(signature(**given)[result].numpy())
 
     # The weights are freed with the object that was loaded, whatever its signature still needs.
     run.loaded = loaded  # type: ignore[attr-defined]

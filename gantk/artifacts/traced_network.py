@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gantk.engine.exporting import exporting_networks
@@ -15,41 +15,44 @@ _LONGEST = 500
 
 def trace_network(
     network: keras.Model,
-    size: tuple[int, int] | None,
     *,
-    input_name: str,
+    inputs: Sequence[Mapping[str, Any]],
     output_name: str,
     arguments: Mapping[str, keras.Variable] | None = None,
 ) -> Any:
-    """Return a `tf.function` of float32 images, in inference mode, in which `gantk.exporting()` is true.
+    """Return a `tf.function` of float32 arrays, in inference mode, in which `gantk.exporting()` is true.
 
     Args:
         network: The network.
-        size: Height and width; None for any.
-        input_name: Name of its argument.
+        inputs: Name and shape of each argument (`gantk.artifacts.export.tensor_facts`).
         output_name: Key of its result.
-        arguments: Weights, by any names, that the function takes as its second argument, a list, in place of reading
-            them.
+        arguments: Weights, by any names, that the function takes as its last argument, a list, in place of reading them.
     """
     import keras
     import tensorflow as tf
 
-    height, width = size or (None, None)
-    images_taken = tf.TensorSpec((None, height, width, network.input_shape[-1]), tf.float32, name=input_name)
+    taken = [
+        tf.TensorSpec(
+            [side if isinstance(side, int) else None for side in facts["shape"]], tf.float32, name=facts["name"]
+        )
+        for facts in inputs
+    ]
 
-    def translated(images: Any) -> Any:
+    def computed(*arrays: Any) -> Any:
         # Here and not around a first trace: what saves the function traces it anew.
         with exporting_networks():
-            return {output_name: tf.cast(network(images, training=False), tf.float32)}
+            given = arrays[0] if len(arrays) == 1 else list(arrays)
+            return {output_name: tf.cast(network(given, training=False), tf.float32)}
 
     if arguments is None:
-        return tf.function(translated, input_signature=[images_taken])
+        return tf.function(computed, input_signature=taken)
     weights_taken = [tf.TensorSpec(variable.shape, variable.dtype, name=name) for name, variable in arguments.items()]
 
-    @tf.function(input_signature=[images_taken, weights_taken])
-    def forward(images: Any, weights: Any) -> Any:
+    @tf.function(input_signature=[*taken, weights_taken])
+    def forward(*arrays: Any) -> Any:
+        *given, weights = arrays
         with keras.StatelessScope(state_mapping=list(zip(arguments.values(), weights, strict=True))):
-            return translated(images)
+            return computed(*given)
 
     return forward
 

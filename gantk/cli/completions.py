@@ -70,6 +70,21 @@ def complete_runners(ctx: click.Context, parameter: click.Parameter, incomplete:
     )
 
 
+def complete_labels(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Offer the labels of the model on the line, behind those that are written already."""
+    with _silently():
+        from gantk.artifacts import load_bundle
+
+        words = [ctx.params.get("model"), *ctx.args]
+        model = next(Path(word) for word in words if word and Path(word).exists())
+        bundle = load_bundle(model)
+        latents = bundle.metadata.networks[bundle.latent_direction(ctx.params.get("direction"))].latents
+        before, comma, _ = incomplete.rpartition(",")
+        classes = latents.classes if latents is not None else ()
+        return _beginning(incomplete, (f"{before}{comma}{name}" for name in (*classes, *(["all"] if classes else []))))
+    return []
+
+
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from gantk.config.components import Component
 
 _NAMED = 20
-_OF_PREPARED_DATA = {"split", "limit"}
+_OF_PREPARED_DATA = {"split", "limit", "samples"}
 
 
 @click.command(
-    epilog="Metrics of sets (fid, kid, output_diversity) take all pictures; metrics of pairs (psnr, l1, ssim, ms_ssim, "
+    epilog="Metrics of sets (fid, kid, precision_recall, swd, output_diversity) take all pictures; metrics of pairs (psnr, l1, ssim, ms_ssim, "
     "lpips) those of equal relative names, suffixes aside. Every number comes with its protocol, in --json. Exit code 1 "
     "where a picture could not be read or has no partner; the numbers are then of the others."
 )
@@ -131,7 +131,7 @@ def _components(
         components.append(component_argument("metric", "--metric", text, defaults=defaults, changes=options))
         if of_prepared := sorted(_OF_PREPARED_DATA & components[-1].options.model_fields_set):
             raise UsageError(
-                f"The options split and limit of a metric choose among prepared samples, and here are none. "
+                f"The options split, limit and samples of a metric are for prepared data and models, and here are none. "
                 f"Received: {', '.join(of_prepared)} of {components[-1].name}",
                 hint="--limit N takes the first N pictures.",
             )

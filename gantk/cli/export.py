@@ -24,7 +24,7 @@ TOLERANCE = 1e-4
 @click.command(
     "export",
     epilog="Input and output of what is written: float32 in [-1, 1], batch × height × width × channels, any number of "
-    "images. Colour range, sizes, names, licence, training and metrics go with it: as metadata of an ONNX file, in "
+    "images; of a model of latent vectors latents, batch × size, and labels, one-hot, batch × classes. Colour range, sizes, names, licence, training and metrics go with it: as metadata of an ONNX file, in "
     "assets.extra/gantk.json of a SavedModel. ONNX needs pip install 'gantk[onnx]'.",
 )
 @click.argument("model", type=click.Path(path_type=Path))

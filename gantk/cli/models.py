@@ -16,6 +16,9 @@ from gantk.errors import UsageError
 
 if TYPE_CHECKING:
     from gantk.artifacts import Bundle
+    from gantk.artifacts.metadata import BundleMetadata, NetworkRecord
+
+_SHOWN_CLASSES = 20
 
 models = LazyGroup(
     name="models",
@@ -160,6 +163,7 @@ def _print_model(bundle: Bundle) -> None:
         ("file", f"{bundle.path}, {bundle.path.stat().st_size / 1e6:.1f} MB"),
         ("model", facts.model),
         ("domains", ", ".join(f"{domain} {name}" for domain, name in names.items())),
+        *_latents(facts),
         ("colours", f"{facts.colour_range[0]:g} to {facts.colour_range[1]:g}"),
         ("precision", facts.precision),
         ("licence", facts.licence or "not stated"),
@@ -177,9 +181,9 @@ def _print_model(bundle: Bundle) -> None:
             (
                 direction,
                 network.component.name,
-                f"{network.input_channels} → {network.output_channels}",
+                f"{network.input_channels or 'latents'} → {network.output_channels}",
                 f"{network.parameters:,}",
-                _sizes(network.size_multiple, network.smallest_size, network.scale),
+                _sizes(network),
                 ", ".join(f"{key}: {yaml_text(value)}" for key, value in network.component.options.items()),
             )
             for direction, network in facts.networks.items()
@@ -191,9 +195,25 @@ def _print_model(bundle: Bundle) -> None:
             print_table((title, "value"), list(_rows(values)))
 
 
-def _sizes(multiple: int, smallest: int, scale: int) -> str:
+def _sizes(network: NetworkRecord) -> str:
+    if network.latents is not None:
+        return f"{network.latents.height} × {network.latents.width}"
     # Any picture can be translated: it is padded to such a size and cropped back.
-    return f"multiples of {multiple}, at least {smallest}" + (f"; ×{scale}" if scale > 1 else "")
+    enlarged = f"; ×{network.scale}" if network.scale > 1 else ""
+    return f"multiples of {network.size_multiple}, at least {network.smallest_size}{enlarged}"
+
+
+def _latents(facts: BundleMetadata) -> list[tuple[str, str]]:
+    """Return what a model that makes pictures of chance takes."""
+    rows = []
+    for record in facts.networks.values():
+        if record.latents is None:
+            continue
+        rows.append(("latents", f"{record.latents.size}, {record.latents.distribution}"))
+        if classes := record.latents.classes:
+            shown = ", ".join(classes[:_SHOWN_CLASSES]) + (", …" if len(classes) > _SHOWN_CLASSES else "")
+            rows.append(("labels", f"{len(classes)}: {shown}"))
+    return rows
 
 
 def _rows(values: Any, prefix: str = "") -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ cli = LazyGroup(
         "data": ("gantk.cli.data:data", "Prepare and inspect data sets."),
         "translate": ("gantk.cli.translate:translate", "Translate pictures with a trained model."),
         "upscale": ("gantk.cli.upscale:upscale", "Enlarge pictures with a model for super-resolution."),
+        "generate": ("gantk.cli.generate:generate", "Make pictures with a model of latent vectors."),
         "evaluate": ("gantk.cli.evaluate:evaluate", "Compare two folders of pictures: FID, KID, PSNR, SSIM, LPIPS."),
         "models": ("gantk.cli.models:models", "Import, show and export models."),
         "plugins": ("gantk.cli.plugins:plugins", "List plugins, and the options of what they provide."),
@@ -44,6 +45,7 @@ cli = LazyGroup(
     gantk plugins show cyclegan                        its options, types and defaults
     gantk translate runs/horse2zebra photos -o zebras  use what was trained
     gantk upscale runs/superres scans.zip -o enlarged  pictures of any size, made larger
+    gantk generate runs/digits -n 64 -o digits         pictures of nothing but chance
     """,
     epilog="Exit codes: 0 done, 1 run failed, 2 wrong usage, 3 defect, 4 invalid pipeline, 5 plugin, 130 Ctrl-C.",
 )

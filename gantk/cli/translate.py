@@ -98,7 +98,7 @@ def translate(
         return
 
     # A missing plugin and an unknown direction show before the framework is loaded, which takes seconds.
-    bundle.component(bundle.direction(direction))
+    bundle.component(bundle.picture_direction(direction))
     from gantk.engine.backend import choose_backend
 
     choose_backend()

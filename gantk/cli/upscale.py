@@ -166,7 +166,7 @@ def upscale(
         direction, scale, tile, halo, batch_size, form, suffix, quality, png_level, precision, max_pixels or MAX_PIXELS
     )
     # A missing plugin and an unknown direction show before the framework is loaded, which takes seconds.
-    bundle.component(bundle.direction(direction))
+    bundle.component(bundle.picture_direction(direction))
     if runner is None or dry_run:
         # A runner's workers load it in processes of their own.
         from gantk.engine.backend import choose_backend

@@ -66,7 +66,7 @@ class TranslationOptions:
         """Return what, beside an input, decides its result."""
         return {
             "model": bundle.digest[:16],
-            "direction": bundle.direction(self.direction),
+            "direction": bundle.picture_direction(self.direction),
             "format": self.format,
             "quality": self.quality,
         }
@@ -188,7 +188,7 @@ class _Translation:
 
     def __init__(self, bundle: Bundle, options: TranslationOptions) -> None:
         self._bundle = bundle
-        self._direction = bundle.direction(options.direction)
+        self._direction = bundle.picture_direction(options.direction)
         self._options = options
         self._encoding = Encoding(format=options.format, quality=options.quality)
         self._channels = bundle.metadata.networks[self._direction].input_channels

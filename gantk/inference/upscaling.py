@@ -208,7 +208,7 @@ class Upscaling:
         self._bundle = bundle
         self._options = options
         self._folder = folder
-        self._direction = bundle.direction(options.direction)
+        self._direction = bundle.picture_direction(options.direction)
         self._record = bundle.metadata.networks[self._direction]
         self.encoding = Encoding(options.format, options.quality, options.png_level)
         self._scale = float(options.scale or self._record.scale)

@@ -68,7 +68,7 @@ class UpscalingOptions:
 
     def settings(self, bundle: Bundle) -> dict[str, Any]:
         """Return what, beside an input, decides its result. The size of tiles and batches does not."""
-        direction = bundle.direction(self.direction)
+        direction = bundle.picture_direction(self.direction)
         return {
             "model": bundle.digest[:16],
             "direction": direction,
@@ -86,7 +86,7 @@ class UpscalingOptions:
         Raises:
             UsageError: No such direction, a network that is not for pictures, or tiles that are all margin.
         """
-        record = bundle.metadata.networks[bundle.direction(self.direction)]
+        record = bundle.metadata.networks[bundle.picture_direction(self.direction)]
         if record.input_channels != record.output_channels or record.input_channels not in (1, 3):
             raise UsageError(
                 f"{bundle.path}: a model that enlarges pictures takes and gives 1 or 3 channels. "

@@ -33,6 +33,15 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Sheet:
+    """Generated pictures in one."""
+
+    path: Path
+    labels: tuple[str, ...]
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class TrainingWarning:
     """What a guard rail of the training had to say."""
 
@@ -57,6 +66,7 @@ class RunContents:
         metrics: Entries of `evaluation.json`, pictures as paths.
         per_picture: Lines of `per_picture.jsonl`, the shown parts of a picture as paths.
         pairs: Pictures before and after.
+        sheets: Generated pictures.
         model: What the trained model says of itself, and its digest.
     """
 
@@ -72,6 +82,7 @@ class RunContents:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     per_picture: list[dict[str, Any]] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
+    sheets: list[Sheet] = field(default_factory=list)
     model: dict[str, Any] = field(default_factory=dict)
 
 
@@ -116,6 +127,9 @@ def _read_stage(folder: Path, contents: RunContents) -> None:
         before, after = folder / pair["before"], folder / pair["after"]
         if before.is_file() and after.is_file():
             contents.pairs.append(Pair(before, after, pair.get("caption", "")))
+    if (folder / "sheet.png").is_file():
+        facts = _json(folder / "sheet.json") or {}
+        contents.sheets.append(Sheet(folder / "sheet.png", tuple(facts.get("labels", ())), facts))
 
 
 def _model(path: Path) -> dict[str, Any]:

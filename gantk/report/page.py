@@ -7,6 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,9 @@ def render_report(contents: RunContents, *, title: str) -> str:
             (pair.caption, embedded_picture(pair.before), embedded_picture(pair.after))
             for pair in contents.pairs[:MOST_PAIRS]
         ],
+        sheets=[(sheet, embedded_picture(sheet.path)) for sheet in contents.sheets],
+        made_of_latents=any(network.get("latents") for network in contents.model.get("networks", {}).values()),
+        row_titles=titles_with_counts(contents.grids[-1].rows) if contents.grids else [],
         curves=curves,
         metrics=metric_tables(contents.metrics),
         shown_pictures=[
@@ -95,6 +99,12 @@ def spread(grids: Sequence[SampleGrid], most: int) -> list[SampleGrid]:
     if len(grids) <= most:
         return list(grids)
     return [grids[round(index * (len(grids) - 1) / (most - 1))] for index in range(most)]
+
+
+def titles_with_counts(titles: Sequence[str]) -> list[str]:
+    """Return the titles of rows, each once where it is that of several in a row: `horse → zebra (4 rows)`."""
+    runs = [(title, len(list(rows))) for title, rows in groupby(titles)]
+    return [title if count == 1 else f"{title} ({count} rows)" for title, count in runs]
 
 
 def metric_tables(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

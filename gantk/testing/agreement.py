@@ -28,6 +28,7 @@ def assert_backends_agree(
     variants: Sequence[tuple[str, str]] = VARIANTS,
     relative: float = 2e-4,
     seed: int = 0,
+    classes: Sequence[str] = (),
 ) -> dict[str, NDArray[Any]]:
     """Run one step of a model on each backend, in processes of their own, and compare.
 
@@ -41,6 +42,7 @@ def assert_backends_agree(
         relative: How far a loss may differ relative to itself, and a gradient relative to the largest element
             of its tensor.
         seed: Seed of weights, batch and random numbers.
+        classes: Names of the labels of the data; the batch then has the field `label`.
 
     Returns:
         Losses and gradients of the first variant, by name.
@@ -59,6 +61,7 @@ def assert_backends_agree(
                 "training": dict(training or {}),
                 "plugins": list(plugins),
                 "seed": seed,
+                "classes": list(classes),
                 "outputs": {mode: str(path) for (name, mode), path in paths.items() if name == backend},
             }
             _run(backend, request)

@@ -34,7 +34,7 @@ def run(request: Mapping[str, Any]) -> None:
 
     Args:
         request: `model` (a component as in a pipeline), `shapes` and `batch_size`, `training` (options), `plugins`
-            (as for `-p`), `seed`, and `outputs`: mode → path of the npz file to write, with the arrays `losses/<name>`
+            (as for `-p`), `seed`, `classes` (names, may be missing), and `outputs`: mode → path of the npz file to write, with the arrays `losses/<name>`
             and `gradients/<optimizer>/<index>`.
     """
     choose_backend("auto")
@@ -55,7 +55,9 @@ def run(request: Mapping[str, Any]) -> None:
     # One more than the updates of a step, so that the sums of the step's gradients are still there after it.
     training = training.model_copy(update={"accumulate": 1 + training.discriminator_steps})
     for mode, path in request["outputs"].items():
-        model = build_model(component, ModelContext(shapes, training, steps_per_epoch=1, seed=request["seed"]))
+        classes = tuple(request.get("classes", ()))
+        context = ModelContext(shapes, training, steps_per_epoch=1, seed=request["seed"], classes=classes)
+        model = build_model(component, context)
         set_weights(model, request["seed"])
         model.compile(**MODES[mode])
         batch = {
@@ -64,6 +66,9 @@ def run(request: Mapping[str, Any]) -> None:
             .astype("f4")
             for name, shape in shapes.items()
         }
+        if classes:
+            labels = _random(request["seed"], "batch/label").integers(len(classes), size=training.samples_per_step)
+            batch["label"] = labels.astype("i4")
         with fixed_random_numbers(request["seed"]):
             results: dict[str, Any] = step_results(model, batch)
             np.savez(path, **results)

@@ -107,7 +107,7 @@ def test_it_knows_how_much_larger_its_results_are_and_how_far_it_looks(
     # A bundle from before there were such networks says nothing of it, and is the same model still.
     networks = json.loads(json.dumps(saved[0].metadata.to_plain()["networks"]))
     for record in networks.values():
-        assert (record.pop("scale"), record.pop("halo")) == (1, None)
+        assert (record.pop("scale"), record.pop("halo"), record.pop("latents")) == (1, None, None)
     older = load_bundle(with_metadata(saved[0].path, tmp_path / "old.gantk", networks=networks), registry=registry)
     assert [(record.scale, record.halo) for record in older.metadata.networks.values()] == [(1, None)] * 2
     assert older.digest == saved[0].digest == _digest_of_old(networks)

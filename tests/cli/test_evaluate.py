@@ -121,7 +121,10 @@ def test_pairs_of_different_sizes(gantk, folders):
     ("arguments", "said"),
     [
         (["--metric", "cycle_error"], "must name a metric that compares pictures. Received: 'cycle_error'"),
-        (["--metric", "cycle_error"], "There are fid, kid, l1, lpips, ms_ssim, output_diversity, psnr, ssim."),
+        (
+            ["--metric", "cycle_error"],
+            "There are fid, kid, l1, lpips, ms_ssim, output_diversity, precision_recall, psnr, ssim, swd.",
+        ),
         (["--metric", "{type: kid, subsets: x}"], "subsets: expected an integer"),
         (["--metric", "psnr", "--option", "fid.limit=2"], "must begin with the name of a metric that is computed"),
         (["--metric", "psnr", "--option", "psnr.limit=0"], "limit: expected a value of at least 1"),

@@ -35,7 +35,7 @@ Size = Annotated[
         (Annotated[int, Field(ge=0, le=255)], "integer ≥ 0, ≤ 255"),
         (Annotated[list[str], Field(min_length=1, max_length=3)], "list of text at least 1 long, at most 3 long"),
         (Size, "integer > 0 or [integer > 0, integer > 0]"),
-        (GeneratorChoice, "generator"),
+        (GeneratorChoice, "translation generator"),
         (list[AdversarialLossChoice], "list of adversarial loss"),
         (Options, "mapping"),
     ],

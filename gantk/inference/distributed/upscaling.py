@@ -94,7 +94,7 @@ def upscale_with_beam(
     try:
         if plan.tasks:
             # A missing plugin shows before processes are started.
-            bundle.component(bundle.direction(options.direction))
+            bundle.component(bundle.picture_direction(options.direction))
             if bundle.metadata.licence:
                 logger.info("the licence of the model: %s", bundle.metadata.licence)
         distribution = Distribution(bundle, options, workers, beam, unit_pictures, stall_seconds)

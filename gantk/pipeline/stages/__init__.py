@@ -5,6 +5,7 @@ from __future__ import annotations
 from gantk.hookspecs import hookimpl
 from gantk.pipeline.stages.options import (
     EvaluateOptions,
+    GenerateOptions,
     PrepareOptions,
     ReportOptions,
     TrainOptions,
@@ -15,7 +16,7 @@ from gantk.specs import StageSpec
 
 @hookimpl
 def gantk_stages() -> list[StageSpec]:
-    """Return prepare, train, evaluate, translate and report."""
+    """Return prepare, train, evaluate, translate, generate and report."""
     return [
         StageSpec(
             name="prepare",
@@ -65,6 +66,15 @@ def gantk_stages() -> list[StageSpec]:
             produces=("translations",),
             resumable=True,
             reads=frozenset({"inputs"}),
+        ),
+        StageSpec(
+            name="generate",
+            factory="gantk.pipeline.stages.generate:GenerateStage",
+            summary="Make pictures with a trained model of latent vectors.",
+            options=GenerateOptions,
+            consumes=("model",),
+            produces=("generated",),
+            resumable=True,
         ),
         StageSpec(
             name="report",

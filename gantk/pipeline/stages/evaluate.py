@@ -8,9 +8,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from gantk.engine.periodic_evaluation import metric_labels
+from gantk.errors import ConfigError
 from gantk.pipeline.stage_context import StageContext
 from gantk.pipeline.stages.options import EvaluateOptions
-from gantk.protocols import Artifact, Translator
+from gantk.protocols import Artifact, EvaluationData, Sampler, Translator
+from gantk.specs import Made
 
 if TYPE_CHECKING:
     from gantk.artifacts import Bundle
@@ -32,19 +34,38 @@ class EvaluateStage:
         choose_backend(
             context.runtime.backend, threads=context.runtime.threads, deterministic=context.runtime.deterministic
         )
-        from gantk.evaluation import PreparedEvaluationData, evaluate
+        from gantk.evaluation import PreparedEvaluationData, evaluate, require_fitting_metrics
 
         bundle = load_bundle(context.artifact("model").path)
+        made: Made = "samples" if samples_latents(bundle) else "translations"
+        require_fitting_metrics(self.options.metrics, made)
+        baselines = fitting_baselines(self.options.baselines, made)
         dataset = PreparedDataset.open(context.artifact("dataset").path)
-        candidates: dict[str, Translator] = {"trained": bundle}
-        for name in dict.fromkeys(self.options.baselines):
-            candidates[name] = self._baseline(name, bundle, dataset, context.seed)
         data = PreparedEvaluationData(dataset, context.seed)
+        candidates: dict[str, Any] = {"trained": bundle}
+        if made == "samples":
+            candidates = dict(self._samplers(bundle, baselines, data))
+        else:
+            candidates |= {name: self._baseline(name, bundle, dataset, context.seed) for name in baselines}
         entries = evaluate(self.options.metrics, candidates, data, context.directory)
         # The digest of the model is of its networks alone, so no stage runs again for this.
         bundle.record_metrics(metrics_of_model(entries))
         digest = hashlib.sha256((context.directory / "evaluation.json").read_bytes()).hexdigest()
         return {"evaluation": Artifact(context.directory, digest)}
+
+    def _samplers(self, bundle: Bundle, baselines: Sequence[str], data: EvaluationData) -> dict[str, Sampler]:
+        from gantk.evaluation import RealSampler
+        from gantk.inference.generation.sampler import BundleSampler
+
+        trained = BundleSampler(bundle)
+        samplers: dict[str, Sampler] = {"trained": trained}
+        for name in baselines:
+            if name == "real":
+                samplers[name] = RealSampler(data, self.options.baseline_split)
+            else:
+                network = untrained_networks(bundle, data.seed)[trained.direction]
+                samplers[name] = BundleSampler(bundle, trained.direction, network=network)
+        return samplers
 
     def _baseline(self, name: str, bundle: Bundle, dataset: PreparedDataset, seed: int) -> Translator:
         from gantk.evaluation import (
@@ -89,17 +110,46 @@ def metrics_of_model(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def samples_latents(bundle: Bundle) -> bool:
+    """Tell whether a model makes images of latent vectors."""
+    return any(record.latents is not None for record in bundle.metadata.networks.values())
+
+
+def fitting_baselines(chosen: Sequence[str] | None, made: Made) -> tuple[str, ...]:
+    """Return the baselines to measure, each once.
+
+    Args:
+        chosen: Those that were asked for; None for the default.
+        made: What the model makes.
+
+    Raises:
+        ConfigError: There is no such baseline for what the model makes.
+    """
+    there = EvaluateOptions.baselines_of[made]
+    if chosen is None:
+        return there[:2]
+    if unfit := [name for name in chosen if name not in there]:
+        raise ConfigError(
+            f"Beside a model that makes {made} `baselines` may name {', '.join(there)}.\nReceived: {', '.join(unfit)}"
+        )
+    return tuple(dict.fromkeys(chosen))
+
+
 def untrained_translator(bundle: Bundle, seed: int) -> Translator:
     """Build the bundle's networks with weights as before any training."""
-    from gantk.engine.building import set_seeds
     from gantk.evaluation import NetworkTranslator
 
-    set_seeds(seed)
     components = {direction: bundle.component(direction) for direction in bundle.directions}
-    networks = {
-        direction: components[direction].create(
-            input_shape=(None, None, record.input_channels), output_channels=record.output_channels
-        )
+    return NetworkTranslator(untrained_networks(bundle, seed), components)
+
+
+def untrained_networks(bundle: Bundle, seed: int) -> dict[str, Any]:
+    """Build the bundle's networks, by direction, with weights as before any training."""
+    from gantk.artifacts.bundle import network_arguments
+    from gantk.engine.building import set_seeds
+
+    set_seeds(seed)
+    return {
+        direction: bundle.component(direction).create(**network_arguments(record))
         for direction, record in bundle.metadata.networks.items()
     }
-    return NetworkTranslator(networks, components)

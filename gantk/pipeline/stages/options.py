@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from gantk.config.components import MetricChoice, ModelChoice, TransformChoice
 from gantk.data.options import PreparationOptions
+from gantk.engine.game_combinations import combination_cautions, combination_refusal
 from gantk.engine.options import TrainingOptions
 from gantk.engine.periodic_evaluation import metric_labels
-from gantk.specs import Options
+from gantk.specs import GrowingModelOptions, Made, Options
 
 
 class PrepareOptions(PreparationOptions):
@@ -71,22 +73,54 @@ class TrainOptions(TrainingOptions):
     licence: str = ""
     "Under what terms the trained model may be used, such as `CC BY 4.0`; it stands in the model and on the run's page."
 
+    @model_validator(mode="after")
+    def _growing_models_say_it_themselves(self) -> TrainOptions:
+        if isinstance(self.model.options, GrowingModelOptions):
+            given = [name for name in ("epochs", "batch_size") if name in self.model_fields_set]
+            if given:
+                raise ValueError(
+                    f"the model {self.model.name!r} trains in phases, which its own options describe (`gantk plugins show "
+                    f"{self.model.name}`), and the train stage takes no {' and no '.join(given)} with it. Received: "
+                    + ", ".join(f"{name}={getattr(self, name)}" for name in given)
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _losses_fit_the_game(self) -> TrainOptions:
+        if refusal := combination_refusal(self.model.options, self):
+            raise ValueError(refusal)
+        return self
+
+    def cautions(self) -> list[str]:
+        """Say what of the model, its losses and its penalties hardly goes together, and where the schedule ends too early."""
+        return [*super().cautions(), *combination_cautions(self.model.options, self)]
+
+    def schedule_cautions(self, steps_per_epoch: int | None) -> list[str]:
+        """Say that the learning rate is zero at the end, if it is; nothing where phases decide the end."""
+        return [] if isinstance(self.model.options, GrowingModelOptions) else super().schedule_cautions(steps_per_epoch)
+
 
 class EvaluateOptions(Options):
     """Options of the stage `evaluate`."""
 
     metrics: list[MetricChoice] = Field(min_length=1)
     "What to measure."
-    baselines: tuple[Literal["untrained", "identity", "bicubic", "training_mean", "colour_lookup"], ...] = (
-        "untrained",
-        "identity",
-    )
-    """What is measured beside the trained model. `untrained`: its networks before training. `identity`: giving back the
-    input. `bicubic`: the input enlarged by Pillow, where the model enlarges. Of aligned data also `training_mean`: the
-    mean training target, whatever the input; `colour_lookup`: each pixel by its colour alone, learnt from the training
-    pairs."""
+    baselines: (
+        tuple[Literal["untrained", "identity", "bicubic", "training_mean", "colour_lookup", "real"], ...] | None
+    ) = None
+    """What is measured beside the trained model; by default `untrained` and `identity`, of a model of latent vectors
+    `untrained` and `real`. `untrained`: its networks before training. `identity`: giving back the input. `bicubic`: the
+    input enlarged by Pillow, where the model enlarges. Of aligned data also `training_mean`: the mean training target,
+    whatever the input; `colour_lookup`: each pixel by its colour alone, learnt from the training pairs. Of a model of
+    latent vectors `real`: real pictures of `baseline_split` in place of samples, the floor of every metric."""
     baseline_split: str = "train"
-    "The split that `training_mean` and `colour_lookup` learn from."
+    "The split that `training_mean` and `colour_lookup` learn from, and that the pictures of `real` are of."
+
+    baselines_of: ClassVar[Mapping[Made, tuple[str, ...]]] = {
+        "translations": ("untrained", "identity", "bicubic", "training_mean", "colour_lookup"),
+        "samples": ("untrained", "real"),
+    }
+    "Which baselines there are for what a model makes; the first two are the default."
 
 
 class TranslateOptions(Options):
@@ -100,6 +134,25 @@ class TranslateOptions(Options):
     "Translate at most this many prepared pictures."
     inputs: list[str] = Field(default_factory=list)
     "Files, folders or archives to translate in place of prepared pictures; when one is new or changed, all are translated anew."
+
+
+class GenerateOptions(Options):
+    """Options of the stage `generate`."""
+
+    count: int = Field(64, ge=1, le=10_000_000)
+    "How many pictures."
+    seed: int = Field(0, ge=0, lt=1 << 63)
+    "Decides the pictures; those of a seed are numbered from 0."
+    labels: str | None = None
+    "Of a model with labels, the pictures' in turn: `3`, `0,1,2`, `cat,dog` or `all`; by default all."
+    truncation: float | None = Field(None, gt=0)
+    "Take only latent numbers of at most this magnitude: less variety for better pictures (Brock 2019, section 3.1)."
+    direction: str | None = None
+    "Of a model that has several; by default `sample`, or the only one."
+    format: Literal["png", "jpeg", "webp", "tiff", "bmp"] = "png"
+    "Of the files."
+    shown: int = Field(100, ge=1, le=1000)
+    "At most this many are on the run's page."
 
 
 class ReportOptions(Options):

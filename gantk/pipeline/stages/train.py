@@ -13,7 +13,8 @@ from gantk.errors import RunFailed
 from gantk.pipeline.fingerprint import options_digest
 from gantk.pipeline.stage_context import StageContext
 from gantk.pipeline.stages.options import TrainOptions
-from gantk.protocols import Artifact
+from gantk.pipeline.stages.phase_data import epoch_steps, phase_batches, training_phases
+from gantk.protocols import Artifact, Sampler, Translator
 
 if TYPE_CHECKING:
     from gantk.artifacts import Bundle
@@ -56,12 +57,16 @@ class TrainStage:
         from gantk.engine.training import train
 
         data: dict[str, Any] = {"transforms": options.transforms, "seed": context.seed}
-        steps = options.steps_per_epoch or steps_per_epoch(dataset, options.split, options.samples_per_step)
+        shapes = batch_shapes(dataset, split=options.split, **data)
+        steps = epoch_steps(
+            options, training_phases(options, shapes), lambda size: steps_per_epoch(dataset, options.split, size)
+        )
         model_context = ModelContext(
-            shapes=batch_shapes(dataset, split=options.split, **data),
+            shapes=shapes,
             training=options,
             steps_per_epoch=steps,
             seed=context.seed,
+            classes=dataset.classes,
         )
         model = build_model(options.model, model_context)
         samples = next(
@@ -71,14 +76,7 @@ class TrainStage:
         )
         summary = train(
             model,
-            batches=lambda step: training_batches(
-                dataset,
-                split=options.split,
-                batch_size=options.samples_per_step,
-                start_step=step,
-                field_transforms={str(name): own for name, own in options.field_transforms.items()},
-                **data,
-            ),
+            batches=lambda step: phase_batches(dataset, options, model.phases, context.seed, step),
             training=options,
             steps_per_epoch=steps,
             directory=context.directory,
@@ -128,14 +126,13 @@ class TrainStage:
             return None
         from gantk.engine.periodic_evaluation import PeriodicEvaluation
         from gantk.engine.undisturbed import undisturbed
-        from gantk.evaluation import PreparedEvaluationData
+        from gantk.evaluation import PreparedEvaluationData, require_fitting_metrics
         from gantk.evaluation.during_training import ChosenPictures, TrainingMeasurement
-        from gantk.evaluation.translators import NetworkTranslator
 
+        require_fitting_metrics(options.metrics, "samples" if model.latents else "translations")
         pictures = ChosenPictures(PreparedEvaluationData(dataset, seed), split, options.limit)
         with undisturbed(model):
-            networks = NetworkTranslator(model.inference_networks(), model.inference_components())
-            measurement = TrainingMeasurement(options.metrics, networks, pictures)
+            measurement = TrainingMeasurement(options.metrics, self._candidate(model), pictures)
             measurement.prepare()
         logger.info(
             "measuring %s on %s pictures of the split %r after every %s",
@@ -159,20 +156,33 @@ class TrainStage:
             protocol=hashlib.sha256(json.dumps(how, sort_keys=True).encode()).hexdigest()[:16],
         )
 
+    def _candidate(self, model: AdversarialModel) -> Translator | Sampler:
+        """Return the networks in training as metrics see them."""
+        from gantk.evaluation import NetworkSampler, NetworkTranslator
+
+        networks = model.inference_networks()
+        if not model.latents:
+            return NetworkTranslator(networks, model.inference_components())
+        direction, latents = next(iter(model.latents.items()))
+        return NetworkSampler(networks[direction], latents, model.classes)
+
     def _save(
         self, context: StageContext, model: AdversarialModel, dataset: PreparedDataset, summary: TrainingSummary
     ) -> Bundle:
         from gantk.artifacts import save_bundle
 
+        saved = model.networks_to_save()
         return save_bundle(
             context.directory / "model.gantk",
-            networks=model.inference_networks(),
-            components=model.inference_components(),
+            networks={direction: network for direction, (network, _) in saved.items()},
+            components={direction: component for direction, (_, component) in saved.items()},
             model=self.options.model.name,
             domain_names=domain_names(dataset),
             training=dataclasses.asdict(summary),
             precision=self.options.precision,
             licence=self.options.licence,
+            latents=model.latents,
+            classes=model.classes,
         )
 
 
@@ -186,4 +196,5 @@ def _grid(model: AdversarialModel, samples: Mapping[str, Any], dataset: Prepared
 
     names = domain_names(dataset)
     titles = {"AtoB": f"{names['A']} → {names['B']}", "BtoA": f"{names['B']} → {names['A']}"}
+    titles |= dict.fromkeys(model.latents, "generated")
     return SampleGrid.from_preview(model.preview(samples), titles)

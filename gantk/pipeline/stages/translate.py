@@ -42,7 +42,7 @@ class TranslateStage:
             context.runtime.backend, threads=context.runtime.threads, deterministic=context.runtime.deterministic
         )
         bundle = load_bundle(context.artifact("model").path)
-        direction = bundle.direction(self.options.direction)
+        direction = bundle.picture_direction(self.options.direction)
         translate = self._translate_files if self.options.inputs else self._translate_prepared
         pairs = translate(context, bundle, direction)
         write_json(context.directory / "pairs.json", {"direction": direction, "pairs": pairs})
