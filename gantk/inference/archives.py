@@ -18,6 +18,7 @@ from typing import IO, Protocol
 from gantk.inference.picture import BadPicture
 from gantk.inference.picture_reading import MAGIC_BYTES
 from gantk.inference.spooling import FILE_LIMIT, TooLarge, spooled, too_large
+from gantk.inference.strict_tar import StrictTarInfo
 
 ARCHIVE_MAGIC_BYTES = 512
 """How many of its first bytes tell that a file is an archive."""
@@ -296,7 +297,10 @@ class TarArchive:
 
     def _entries(self) -> Iterator[tuple[int, tarfile.TarInfo, tarfile.TarFile]]:
         try:
-            with self.source.open() as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
+            with (
+                self.source.open() as stream,
+                tarfile.open(fileobj=stream, mode="r|*", tarinfo=StrictTarInfo) as archive,
+            ):
                 for number, entry in enumerate(archive):
                     yield number, entry, archive
                     # The list of all members seen so far would grow without end, and is of no use in a stream.

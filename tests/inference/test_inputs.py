@@ -295,3 +295,22 @@ def test_long_names_are_shortened_and_stay_different() -> None:
     assert all(len(name.removeprefix("sub/").encode()) <= 255 and name.endswith(".png") for name in long)
     exact = "a" * 251 + ".png"
     assert fitting_name(exact) == exact
+
+
+@pytest.mark.parametrize("damage", ["a broken checksum", "cut in a header", "no end mark"])
+def test_what_lies_behind_a_damaged_tar_header_is_missed(tmp_path, damage):
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        for name in ("one.png", "two.png"):
+            content = io.BytesIO(b"\x89PNG\r\n\x1a\n" + bytes(504))
+            entry = tarfile.TarInfo(name)
+            entry.size = 512
+            archive.addfile(entry, content)
+    content = bytearray(path.read_bytes())
+    if damage == "a broken checksum":
+        content[1024 + 150] ^= 1
+    path.write_bytes(content[: {"a broken checksum": None, "cut in a header": 1024 + 100, "no end mark": 2048}[damage]])
+    found = discover([path])
+    names = [picture.name for picture in found.pictures]
+    assert names[0] == "a/one.png"
+    assert "neither an entry nor the end mark" in found.pictures[-1].problem
