@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -14,6 +15,10 @@ import pytest
 from gantk.registry.process import forget_default_registry
 
 _PLUGIN_VARIABLES = ("GANTK_LOAD_PLUGINS", "GANTK_PLUGINS", "GANTK_STRICT_PLUGINS")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in what a shell starts in the background: processes that tests start and then interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class PluginSite:
